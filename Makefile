@@ -1,0 +1,49 @@
+# The few verbs a person needs; CI runs the same ones. Wants only Python 3.11 or 3.12 with venv, and make.
+PYTHON ?= python3
+BIN := .venv/bin
+# PYTEST_ARGS narrows a run: make test PYTEST_ARGS="tests/core -x"
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo sandbox test lint lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Everything at the versions and hashes of the lock, which is complete: nothing is resolved (--no-deps), and as it brings
+# setuptools, nothing else is fetched to build this package. tests/test_packaging.py checks that nothing is missing.
+.venv/installed: requirements.lock pyproject.toml
+	@echo "Installing the packages of requirements.lock into .venv (about two minutes when nothing is cached) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --disable-pip-version-check -qq --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/installed ## install a Data Flow server in a box, through a Prefect server and worker of its own
+	@$(BIN)/python -m tests.sandbox.demo
+
+sandbox: .venv/installed ## start only the cluster in a box and stay until Ctrl-C
+	@$(BIN)/python -m tests.sandbox
+
+# Two workers, whole files to each: fixtures that start servers are made once per file. A test that hangs is ended with
+# a stack trace instead of holding the whole run.
+test: .venv/installed ## every test, with coverage of flows and blocks (at least 90 %)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 300 --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)
+
+lint: .venv/installed ## ruff (rules and format) and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Resolves anew inside the bounds of pyproject.toml, for every supported Python and system; look at the diff.
+# No addresses go into the file: the index is the reader's own business.
+lock: .venv/installed ## renew requirements.lock (installs uv beside the project first)
+	$(BIN)/python -m pip install --disable-pip-version-check -qq uv
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --no-strip-extras \
+		--output-file requirements.lock pyproject.toml
+	@touch .venv/installed
+
+clean: ## remove the environment and everything the tools left in this folder
+	rm -rf .venv build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Prefect flows for the PortSIP Data Flow server of a PBX High-Availability cluster."""

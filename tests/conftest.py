@@ -1,0 +1,40 @@
+"""What every test stands on: a Prefect home of its own, nothing sent anywhere, one Prefect server on request.
+
+Prefect is imported inside the fixture only: tests of pure logic must not wait for it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+# Set before anything imports Prefect; what the developer has set for his own Prefect must not reach a test.
+for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+    del os.environ[name]
+_HOME = tempfile.TemporaryDirectory(prefix="prefect-tests-", ignore_cleanup_errors=True)
+os.environ |= {
+    "PREFECT_HOME": _HOME.name,
+    "PREFECT_TEST_MODE": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # Without it a proxy of the developer's network is asked for loopback addresses.
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+}
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[str]:
+    """A Prefect server for this process (about 14 s, once); yields the address of its API."""
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+    from prefect.testing.utilities import prefect_test_harness
+
+    # Ending a run waits a second for its heartbeat: with none, a flow takes 0.2 s instead of 1.2 s.
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield str(PREFECT_API_URL.value())
