@@ -1,0 +1,1 @@
+"""What decides: pure functions over values; no Prefect, no sockets, no clock, no files."""

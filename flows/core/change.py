@@ -1,0 +1,75 @@
+"""A change as values: what was ordered, what each step did, who holds the lock."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person asked for: the same for every kind of change."""
+
+    kind: str
+    cluster: str
+    dry_run: bool
+    lowered: tuple[str, ...]
+    requested_by: str
+    ticket: str
+    new_token: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one step ended: changed, already so, or (`changed` is None) only looked; `details` go to the report."""
+
+    step: str
+    changed: bool | None
+    message: str
+    details: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def result(self) -> str:
+        """The word for it."""
+        return {True: "changed", False: "already so", None: "looked"}[self.changed]
+
+    def __str__(self) -> str:
+        return self.message if self.changed is None else f"{self.result}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Told(Generic[T]):
+    """What a step yields besides its outcome."""
+
+    outcome: Outcome
+    value: T
+
+
+@dataclass(frozen=True)
+class ChangeLock:
+    """Who holds the cluster: run id, name and link, since when (UTC), what it aims at, and how far it came.
+
+    `phase` is "preparing" until the script may run, then "script"; a run that ended badly after that leaves
+    "unfinished" behind. `script` names the run folder of the script that was last started. `boot_id` tells whether
+    the control node was rebooted since.
+    """
+
+    run: str
+    holder: str
+    since: str
+    link: str
+    kind: str
+    target: str
+    phase: str
+    boot_id: str = ""
+    script: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the lock file on the control node."""
+        return asdict(self)
+
+    def may_be_taken_by(self, run: str, target: str) -> bool:
+        """Whether a run may go on under this lock: its own, or an unfinished one with the same target."""
+        return self.run == run or (self.phase == "unfinished" and self.target == target)

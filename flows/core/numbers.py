@@ -1,0 +1,36 @@
+"""Every deadline and retry that is not a field of a block, in one place; `flows/NUMBERS.md` tells them to users."""
+
+from __future__ import annotations
+
+STATE_FOLDER = "/var/lib/dataflow-flows"
+"""Our own folder on the control node: not in the vendor's folders (overwritten, replicated), not in /run or /tmp."""
+
+LOOK_RETRIES = 3
+"""A look that found a host unreachable is tried again this often; nothing else is tried again."""
+
+LOOK_RETRY_DELAYS = [1.0, 2.0, 4.0]
+"""Seconds before each retry, with up to half as much again at random."""
+
+PROMPT_AFTER = 30.0
+"""Seconds that an unfinished line may stand before it counts as a question (state `waiting-for-input`)."""
+
+FOLLOW_WAIT = 5.0
+"""Seconds that the control node waits for news before it answers a follower; a new line is answered at once."""
+
+FOLLOW_ANSWER = 20.0
+"""Seconds beyond that wait for the answer to arrive; then the link counts as frozen and is opened anew."""
+
+FOLLOW_RECONNECT = 2.0
+"""Seconds between attempts to reach the control node again; the script goes on meanwhile."""
+
+MOST_LOG_LINES = 2000
+"""Lines of the script that go to the Prefect log; the whole transcript stays in the run folder."""
+
+WHITELIST_LEAST_DAYS = 365
+"""An entry on the PBX's list that ends sooner than this gets a second, longer one beside it."""
+
+LOGIN_WAIT = 30.0
+"""Seconds for the password-less login from the control node to the server that proves the SSH key."""
+
+REGISTRATION_WAIT = 60.0
+"""Seconds for the new service to show up in the PBX's server row; after that it is reported as not seen."""

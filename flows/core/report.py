@@ -1,0 +1,164 @@
+"""The report of a run as Markdown: what was found, planned, done and seen, in that order (promise P6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.core.change import Order, Outcome
+from flows.core.findings import Finding, Level
+from flows.core.installed import Service
+from flows.core.plan import Plan
+from flows.core.script import Transcript
+from flows.core.tables import Tables
+from flows.core.words import duration, size, table, utc
+
+LAST_LINES = 25
+"""Lines of the transcript that the report shows; the whole one stays on the control node."""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A step's outcome with the seconds that it took; `outcome` is `None` when it failed."""
+
+    step: str
+    outcome: Outcome | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run knows about itself so far; a run that ends early leaves the rest empty."""
+
+    order: Order
+    run_name: str
+    run_link: str
+    started: float
+    requirements: str = ""
+    findings: tuple[Finding, ...] | None = None
+    plan: Plan | None = None
+    steps: tuple[Timed, ...] = ()
+    transcript: Transcript | None = None
+    service: Service | None = None
+    tables: Tables | None = None
+    ended: float | None = None
+    result: str = "running"
+    problem: str = ""
+    lock: str = ""
+
+
+def markdown(report: Report) -> str:
+    """The whole report."""
+    sections = (
+        _head(report),
+        _steps(report),
+        _findings(report),
+        _plan(report),
+        _service(report),
+        _rows(report),
+    )
+    return "\n\n".join(section for section in (*sections, _script(report)) if section) + "\n"
+
+
+def summary(report: Report) -> str:
+    """One line for the run's state: what changed, what was seen."""
+    changed = [t.step for t in report.steps if t.outcome and t.outcome.changed]
+    if report.order.dry_run:
+        would = [s.task for s in report.plan.steps if s.changes] if report.plan else []
+        return "dry run: nothing was changed; would change " + (", ".join(would) or "nothing")
+    text = f"changed: {', '.join(changed)}" if changed else "nothing to change: everything was already so"
+    if report.tables is not None:
+        text += f"; {len(report.tables.tables)} tables, {report.tables.rows:,} rows"
+    return text
+
+
+def _head(report: Report) -> str:
+    order, ended = report.order, report.ended or report.started
+    facts = [
+        ("Cluster", order.cluster),
+        ("Requested by", order.requested_by or "not said"),
+        ("Ticket", order.ticket or "none"),
+        ("Run", f"[{report.run_name}]({report.run_link})" if report.run_link else report.run_name),
+        ("Started", utc(report.started)),
+        ("Ended", f"{utc(ended)} (after {duration(ended - report.started)})"),
+        *([("Judged by", report.requirements)] if report.requirements else []),
+        *([("Lock", report.lock)] if report.lock else []),
+    ]
+    title = f"# {order.kind} {order.cluster}: {report.result}"
+    said = (
+        f"**What went wrong:** {report.problem}"
+        if report.problem
+        else f"{summary(report)[0].upper()}{summary(report)[1:]}."
+    )
+    return "\n\n".join((title, said, table(("", ""), facts)))
+
+
+def _steps(report: Report) -> str:
+    if not report.steps:
+        return ""
+    rows = [
+        (
+            t.step,
+            t.outcome.result if t.outcome else "**failed**",
+            t.outcome.message if t.outcome else "see above",
+            duration(t.seconds),
+        )
+        for t in report.steps
+    ]
+    return "## Steps\n\n" + table(("step", "result", "what", "took"), rows)
+
+
+def _findings(report: Report) -> str:
+    if report.findings is None:
+        return ""
+    order = list(Level)
+    found = sorted(report.findings, key=lambda f: (order.index(f.level), f.id))
+    if not found:
+        return "## Preflight\n\nEvery rule of the guide is met."
+    rows = [(f"{f.level}{' (lowered)' if f.lowered else ''}", f"`{f.id}`", f.message, f.hint, f.guide) for f in found]
+    return "## Preflight\n\n" + table(("level", "finding", "what was seen", "what to do", "guide"), rows)
+
+
+def _plan(report: Report) -> str:
+    if report.plan is None:
+        return ""
+    rows = [(s.task, "change" if s.changes else "already so", s.title) for s in report.plan.steps]
+    head = f"## Plan `{report.plan.hash}`\n\nTarget: `{report.plan.target}`\n\n"
+    return head + table(("step", "plan", "what"), rows)
+
+
+def _service(report: Report) -> str:
+    if report.service is None or not report.service.containers:
+        return ""
+    rows = [
+        (c.name, c.image, ", ".join(c.digests) or c.image_id, c.health or "no check", c.restarts)
+        for c in report.service.containers
+    ]
+    return "## Service\n\n" + table(("container", "image", "digest", "health", "restarts"), rows)
+
+
+def _rows(report: Report) -> str:
+    if report.tables is None:
+        return ""
+    head = f"## Rows\n\nClickHouse {report.tables.version}, data folder `{report.tables.server_uuid}`, "
+    head += f"{report.tables.rows:,} rows in {len(report.tables.tables)} tables.\n\n"
+    rows = [
+        (
+            f"{t.database}.{t.name}",
+            t.engine,
+            "not known" if t.rows is None else f"{t.rows:,}",
+            size(t.bytes),
+            t.parts,
+        )
+        for t in report.tables.tables
+    ]
+    return head + table(("table", "engine", "rows", "on disk", "parts"), rows)
+
+
+def _script(report: Report) -> str:
+    script = report.transcript
+    if script is None:
+        return ""
+    took = duration(script.ended - script.started) if script.ended else "not ended"
+    head = f"## Script\n\n`{script.verb}` on pbx01: exit code {script.exit_code}, {took}. "
+    head += f"The whole transcript ({len(script.lines)} lines, secrets masked) is `{script.folder}/log` on pbx01.\n\n"
+    return head + "```text\n" + "\n".join(script.lines[-LAST_LINES:]) + "\n```"

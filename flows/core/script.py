@@ -1,0 +1,70 @@
+"""The vendor's script as values: its command line, and what its transcript means.
+
+Sources: guide "Step 5", portsip.md 4.1 (unknown verbs print `[error]:` and exit 0; exit codes differ by shell).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ERROR_LINE = re.compile(r"^\s*(?:\x1b\[[0-9;]*m)*\[error\]\s*:?\s*(.*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RunArguments:
+    """The parameters of `dataflow.sh run`; an empty address is left out."""
+
+    data_path: str
+    private_address: str
+    public_address: str
+    pbx_image: str
+    clickhouse_image: str
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What the script left: redacted lines, exit code (-N: ended by signal N), start and end in seconds since 1970."""
+
+    verb: str
+    folder: str
+    lines: tuple[str, ...]
+    exit_code: int | None
+    started: float
+    ended: float | None
+
+
+def run_command(name: str, arguments: RunArguments) -> list[str]:
+    """The command line of the guide's Step 5, to be run in the script's folder."""
+    optional = (
+        ("-a", arguments.private_address),
+        ("-A", arguments.public_address),
+        ("-i", arguments.pbx_image),
+        ("-d", arguments.clickhouse_image),
+    )
+    return [
+        "/bin/bash",
+        name,
+        "run",
+        "-p",
+        arguments.data_path,
+        *(word for flag, value in optional if value for word in (flag, value)),
+    ]
+
+
+def failure(transcript: Transcript) -> str:
+    """Why the script failed, in one sentence; "" when it did not.
+
+    A line that begins with `[error]:` is a failure whatever the exit code, because the script exits 0 on some.
+    """
+    reported = [match.group(1) for line in transcript.lines if (match := _ERROR_LINE.match(line))]
+    if transcript.exit_code is None:
+        return "the script has not ended"
+    if transcript.exit_code < 0:
+        return f"the script was ended by signal {-transcript.exit_code}"
+    if reported:
+        return f"the script reported an error: {reported[-1]} (exit code {transcript.exit_code})"
+    if transcript.exit_code > 0:
+        last = next((line for line in reversed(transcript.lines) if line.strip()), "no output")
+        return f"the script ended with exit code {transcript.exit_code}; its last line: {last}"
+    return ""

@@ -1,0 +1,217 @@
+"""The vendor's script, the files beside it, the HA cluster's state and what an earlier installation left."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flows.core.facts import (
+    ask,
+    control_questions,
+    password_record,
+    proposed_nodes,
+    saved_parameters,
+    script_facts,
+    server_questions,
+    split,
+)
+from flows.core.facts.script import parse_options, parse_variables, parse_verbs
+
+DATA = Path(__file__).parents[1] / "data"
+
+GETOPTS = """#!/bin/bash
+# usage: getopts "xyz" is only a comment, and so is -q)
+create() {
+  while getopts "p:a:A:i:d:" opt; do
+    case $opt in
+      p) path=$OPTARG;;
+      a|A) address=$OPTARG ;;
+      ?) echo "[error]: unknown option"; exit -1 ;;
+    esac
+  done
+}
+upgrade() { while getopts i: opt; do case "$opt" in i) image=$OPTARG;; esac; done; }
+case $1 in
+run)
+  shift; create "$@" ;;
+start) start ;;
+stop | restart ) stop;;
+"rm") remove ;;
+upgrade) upgrade ;;
+*) echo "[error]: unknown command $1" ;;
+esac
+"""
+LONG = """while [ $# -gt 0 ]; do
+  case "$1" in
+    -p|--path) path="$2"; shift 2;;
+    (-a) address="$2"; shift 2;;
+  esac
+done
+if [ "$1" == "run" ]; then run; elif [[ $command = 'upgrade' ]]; then upgrade; fi
+"""
+
+
+def test_options_and_verbs_of_a_getopts_script() -> None:
+    """Option letters of every getopts string, verbs of the outer case; comments do not count."""
+    assert parse_options(GETOPTS) == ("A", "a", "d", "i", "p")
+    assert parse_verbs(GETOPTS) == ("run", "start", "stop", "restart", "upgrade", "rm")
+
+
+def test_options_and_verbs_of_a_script_that_compares_words() -> None:
+    """Labels such as `-p)` and comparisons with the first word are read too."""
+    assert parse_options(LONG) == ("a", "p")
+    assert parse_verbs(LONG) == ("run", "upgrade")
+
+
+def test_an_unreadable_script_offers_nothing() -> None:
+    """Nothing is guessed for a script that is no bash script."""
+    assert parse_options("\x7fELF") == ()
+    assert parse_verbs("\x7fELF") == ()
+
+
+def test_variables_with_quotes_comments_and_nesting() -> None:
+    """Simple lines are read, nested ones are left alone."""
+    text = """---
+# the cluster
+pbx01_hostname: pbx01
+pbx01_private_ip: "192.168.1.21"   # static
+pbx02_private_ip: 192.168.1.22 # no name
+pbx_image: 'portsip/pbx:22'
+vip: 192.168.1.20
+empty:
+list:
+  - nested: 1
+"""
+    variables = parse_variables(text)
+    assert variables["pbx01_private_ip"] == "192.168.1.21"
+    assert variables["pbx_image"] == "portsip/pbx:22"
+    assert variables["empty"] == ""
+    assert "nested" not in variables
+    assert proposed_nodes(variables) == (("pbx01", "192.168.1.21"), ("pbx02", "192.168.1.22"))
+    with pytest.raises(ValueError, match="no variables"):
+        parse_variables("<html>")
+
+
+def run_control(folder: Path, programs: Path) -> dict[str, tuple[int, str]]:
+    """Ask the control node's questions of a folder on this machine, with our own stand-ins first on PATH."""
+    text = ask(control_questions(str(folder), "dataflow.sh", "192.0.2.1", "pbx"))
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder)}
+    run = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True, env=environment)
+    return split(run.stdout)
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    """Put a small program on PATH."""
+    path = folder / name
+    path.write_text(f"#!/bin/bash\n{text}\n")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A sudo that always works and an ssh that never does."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program(folder, "sudo", 'shift; exec "$@"')
+    program(folder, "ssh", "exit 255")
+    return folder
+
+
+def test_the_control_nodes_answers(tmp_path: Path, programs: Path) -> None:
+    """Script, hash, variables, HA words, key and known host are read by the real shell text."""
+    folder = tmp_path / "portsip guide"
+    (folder / "res").mkdir(parents=True)
+    (folder / "dataflow.sh").write_text(GETOPTS)
+    (folder / "ha_ctl.sh").write_text('[ "$1" = status ] && echo "pbx (ocf::portsip:pbx): Started pbx01"')
+    (folder / "res" / "vars.yml").write_text("pbx_image: portsip/pbx:22\n")
+    (folder / ".ssh").mkdir()
+    (folder / ".ssh" / "id_rsa.pub").write_text("ssh-rsa AAAA pbx@pbx01\n")
+    (folder / ".ssh" / "known_hosts").write_text("192.0.2.1 ssh-ed25519 AAAAC3\n")
+    program(programs, "ssh-keygen", "echo '# Host 192.0.2.1 found: line 1'; echo '192.0.2.1 ssh-ed25519 AAAAC3'")
+    answers = run_control(folder, programs)
+    script = script_facts(str(folder), "dataflow.sh", answers, "ssh-ed25519 AAAAC3")
+    assert script.present is True
+    assert len(script.sha256) == 64
+    assert script.verbs[0] == "run" and script.options == ("A", "a", "d", "i", "p")
+    assert script.variables == {"pbx_image": "portsip/pbx:22"}
+    assert script.ha_status is not None and "Started pbx01" in script.ha_status
+    assert (script.public_key, script.knows_server, script.logs_in) == ("ssh-rsa AAAA pbx@pbx01", True, False)
+    assert script_facts(str(folder), "x", answers, "ssh-ed25519 BBBB").knows_server is False
+    assert script_facts(str(folder), "x", answers, "SHA256:pinned-by-hash").knows_server is None
+
+
+def test_a_missing_script_is_absent_and_a_missing_key_is_empty(tmp_path: Path, programs: Path) -> None:
+    """Not there is an answer; what could not be read is unknown."""
+    script = script_facts("/f", "n", run_control(tmp_path / "nowhere", programs))
+    assert script.present is False
+    assert (script.sha256, script.options, script.variables, script.ha_status) == ("", (), None, None)
+    assert script.public_key == ""
+
+
+def test_show_is_asked_where_status_is_an_unknown_word(tmp_path: Path, programs: Path) -> None:
+    """An unknown verb prints `[error]:` and exits 0; the words of `show` are taken then."""
+    words = 'if [ "$1" = show ]; then echo "Cluster name: c"; else echo "[error]: unknown command $1"; fi'
+    (tmp_path / "ha_ctl.sh").write_text(words)
+    assert script_facts("/f", "n", run_control(tmp_path, programs)).ha_status == "Cluster name: c\n"
+
+
+def test_a_port_beside_22_is_in_the_known_name_and_the_login() -> None:
+    """known_hosts writes other ports in brackets."""
+    asked = {q.name: q.command for q in control_questions("/f", "n", "192.0.2.1", "pbx", 2222)}
+    assert "'[192.0.2.1]:2222'" in asked["known-host"]
+    assert "-p 2222 pbx@192.0.2.1 true" in asked["login"]
+
+
+def test_saved_configurations_are_read_with_their_files() -> None:
+    """Every file stands with its keys; quotes are taken off."""
+    text = (
+        "searched as root\nsaved-file /opt/a/.configure_dataflow\nDATA_PATH=/var/lib/portsip\n"
+        'PBX_IP_ADDRESS="192.168.1.20"\n# note\n\nsaved-file /root/b/.configure_dataflow\nDATA_PATH=/srv\n\n'
+    )
+    first, second = saved_parameters({"saved": (0, text)}) or ()
+    assert first.file == "/opt/a/.configure_dataflow"
+    assert first.values == {"DATA_PATH": "/var/lib/portsip", "PBX_IP_ADDRESS": "192.168.1.20"}
+    assert second.values == {"DATA_PATH": "/srv"}
+
+
+def test_a_search_without_root_proves_no_absence() -> None:
+    """Nothing found by root is none; nothing found by a user is unknown."""
+    assert saved_parameters({"saved": (0, "searched as root\n")}) == ()
+    assert saved_parameters({"saved": (0, "searched as user\n")}) is None
+    assert saved_parameters({}) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((0, "1\n"), (True, True)),
+        ((1, "0\n"), (True, False)),
+        ((2, "grep: /d/dataflow/system.ini: No such file or directory\n"), (False, None)),
+        ((1, "sudo: a password is required\n"), (None, None)),
+        ((2, "grep: /d/dataflow/system.ini: Permission denied\n"), (None, None)),
+    ],
+)
+def test_the_password_record(answer: tuple[int, str], expected: tuple[bool | None, bool | None]) -> None:
+    """There with a password, there without, not there, not to be known."""
+    assert password_record({"password": answer}) == expected
+
+
+def test_the_password_itself_is_never_printed(tmp_path: Path, programs: Path) -> None:
+    """The question counts the lines; the secret stays in its file."""
+    (tmp_path / "dataflow").mkdir()
+    (tmp_path / "dataflow" / "system.ini").write_text("[dataflow]\npassword = s3cret-s3cret\n")
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    text = ask(q for q in server_questions(str(tmp_path)) if q.name == "password")
+    run = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True, env=environment)
+    assert "s3cret" not in run.stdout + run.stderr
+    assert password_record(split(run.stdout)) == (True, True)
+
+
+@pytest.mark.timeout(10)
+def test_no_text_makes_the_reading_slow() -> None:
+    """Long runs of words without a bracket once took for ever; the whole vendor script is such a text."""
+    text = "\n".join(["run stop " * 2000, "a|" * 5000, '"' * 5000, "${command" * 3000])
+    assert parse_verbs(text) == ()
+    assert parse_options(text) == ()
