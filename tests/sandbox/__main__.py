@@ -1,0 +1,37 @@
+"""`python -m tests.sandbox`: the cluster in a box, its addresses, and blocks for it; stays until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+import time
+
+from tests.sandbox.world import FAULTS, World
+
+
+def main() -> None:
+    """Start the world, tell what it is, save the blocks, wait."""
+    parser = argparse.ArgumentParser(prog="python -m tests.sandbox", description=__doc__)
+    parser.add_argument("--variant", choices=("22.3", "22.8"), default="22.8", help="shape of the vendor's script")
+    parser.add_argument("--fault", choices=sorted(FAULTS), action="append", default=[], help="what shall go wrong")
+    parser.add_argument("--no-blocks", action="store_true", help="save no blocks (no Prefect server is asked)")
+    options = parser.parse_args()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    began = time.monotonic()
+    with World(variant=options.variant) as world:
+        for fault in options.fault:
+            FAULTS[fault](world)
+        print(world.description())
+        print(f"Up after {time.monotonic() - began:.1f} s.", flush=True)
+        if not options.no_blocks:
+            world.save_blocks("sandbox")
+            print("Saved the block data-flow-cluster/sandbox and those that it holds.", flush=True)
+        print("Ctrl-C ends it and leaves nothing behind.", flush=True)
+        stop.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""One container of the sandbox: created, started, watched, restarted, stopped, as docker would do it."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.sandbox.containers import Child, Job, Surroundings, start_child
+from tests.sandbox.docker_faults import Faults
+from tests.sandbox.docker_images import LocalImage
+from tests.sandbox.docker_settings import HealthCheck, Settings
+
+NEVER = 0.0
+
+
+class Container:
+    """A container: its settings stay, its process comes and goes."""
+
+    def __init__(
+        self,
+        name: str,
+        image: LocalImage,
+        settings: Settings,
+        folder: Path,
+        around: Callable[[], Surroundings],
+        faults: Faults,
+    ) -> None:
+        self.id = secrets.token_hex(32)
+        self.name, self.image, self.settings = name, image, settings
+        self.created = time.time()
+        self.started_at = self.finished_at = NEVER
+        self.exit_code, self.restarts, self.error = 0, 0, ""
+        self.health: HealthCheck | None = settings.new_health_check()
+        self.restarting = False
+        self._folder, self._around, self._faults = folder / self.id, around, faults
+        self._child: Child | None = None
+        self._lock = threading.RLock()
+        self._leave_alone = threading.Event()  # set while a stop was asked for
+        self._ended = threading.Event()
+
+    @property
+    def running(self) -> bool:
+        """Whether its process lives (or is about to be started again)."""
+        return self._child is not None or self.restarting
+
+    @property
+    def pid(self) -> int:
+        """The process on this machine; 0 when there is none."""
+        return self._child.pid if self._child is not None else 0
+
+    @property
+    def status(self) -> str:
+        """Docker's word for the state."""
+        if self.restarting:
+            return "restarting"
+        if self._child is not None:
+            return "running"
+        return "exited" if self.started_at else "created"
+
+    @property
+    def output(self) -> bytes:
+        """What the process wrote."""
+        log = self._folder / "output.log"
+        return log.read_bytes() if log.exists() else b""
+
+    def start(self) -> bool:
+        """Start it; `False` when it runs already."""
+        with self._lock:
+            if self.running:
+                return False
+            self._leave_alone.clear()
+            self._ended = threading.Event()  # a new one: the last run's watcher may still be about to set the old one
+            self.restarts = 0
+            self._spawn()
+            threading.Thread(target=self._watch, args=(self._ended,), daemon=True).start()
+            return True
+
+    def _spawn(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._faults.before_start(self.name, self.settings.binds)
+        environment = self.settings.environment
+        remote = self.image.remote
+        job = Job(remote.kind, remote.version, self.settings.command, environment, self.settings.binds, self._folder)
+        self.health = self.settings.new_health_check()
+        self.started_at = time.time()
+        self._child = start_child(job, self._around())
+        if self.name in self._faults.crash_on_start:
+            self._child.signal(signal.SIGKILL)
+
+    def _watch(self, ended: threading.Event) -> None:
+        """Follow the process: check its health, note its end, start it again where the policy says so."""
+        while True:
+            child = self._child
+            if child is None:
+                break
+            code = child.wait(self.health.interval if self.health else None)
+            if code is None:
+                self._check_health()
+                continue
+            child.close()
+            if not self._note_end(self._faults.crash_on_start.get(self.name, code)):
+                break
+            # Docker waits 100 ms before the first new attempt and doubles that each time.
+            self._leave_alone.wait(min(0.1 * 2**self.restarts, 60))
+            with self._lock:
+                self.restarting = False
+                if self._leave_alone.is_set():
+                    break
+                self.restarts += 1
+                self._spawn()
+        ended.set()
+
+    def _note_end(self, code: int) -> bool:
+        """Write down the end; whether the container is to be started again."""
+        with self._lock:
+            self._child = None
+            self.exit_code, self.finished_at = code, time.time()
+            if self.health is not None:
+                self.health.status = "unhealthy"  # as docker shows any container that ended
+            again = not self._leave_alone.is_set() and self.settings.restarts_after(code, self.restarts)
+            self.restarting = again
+            return again
+
+    def _check_health(self) -> None:
+        assert self.health is not None
+        well = self.name not in self._faults.unhealthy and self._answers()
+        self.health.note(well, time.time() - self.started_at)
+
+    def _answers(self) -> bool:
+        if self.image.remote.kind != "clickhouse":
+            return (self._folder / "ready").exists()
+        try:
+            url = f"http://127.0.0.1:{self._around().clickhouse_port}/ping"
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self, patience: float) -> bool:
+        """Ask the process to end, kill it after `patience` seconds; `False` when it does not run."""
+        with self._lock:
+            if not self.running:
+                return False
+            self._leave_alone.set()
+            child = self._child
+        if child is not None:
+            deaf = self.name in self._faults.deaf
+            if not deaf:
+                child.signal(signal.SIGTERM)
+            if not self._ended.wait(patience if patience >= 0 else None):
+                child.signal(signal.SIGKILL)
+        self._ended.wait(10)
+        return True
+
+    def kill(self, number: int) -> bool:
+        """Send a signal; `False` when it does not run. A kill by hand is not followed by a restart."""
+        with self._lock:
+            child = self._child
+            if child is None:
+                return False
+            if number in (signal.SIGKILL, signal.SIGTERM):
+                self._leave_alone.set()
+            child.signal(number)
+        if number == signal.SIGKILL:
+            self._ended.wait(10)
+        return True
+
+    def crash(self) -> None:
+        """Let the process die as if by itself, so that the restart policy acts."""
+        if (child := self._child) is not None:
+            child.signal(signal.SIGKILL)
+
+    def wait(self) -> int:
+        """Wait for its end and return the exit code."""
+        if self.started_at:
+            self._ended.wait()
+        return self.exit_code
+
+    def discard(self) -> None:
+        """End it by force and delete what is its own; bound folders stay."""
+        self.stop(0)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def state(self) -> dict[str, Any]:
+        """The part `State` of docker's description."""
+        health = {"Health": self.health.describe()} if self.health is not None else {}
+        return {
+            "Status": self.status,
+            "Running": self.running,
+            "Paused": False,
+            "Restarting": self.restarting,
+            "OOMKilled": False,
+            "Dead": False,
+            "Pid": self.pid,
+            "ExitCode": 0 if self._child is not None else self.exit_code,
+            "Error": self.error,
+            "StartedAt": moment(self.started_at),
+            "FinishedAt": moment(self.finished_at),
+            **health,
+        }
+
+
+def moment(seconds: float) -> str:
+    """A time as docker writes it; the year 1 stands for never."""
+    if not seconds:
+        return "0001-01-01T00:00:00Z"
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{text}.{int(seconds % 1 * 1e9):09d}Z"

@@ -1,0 +1,65 @@
+"""The blocks that point at a cluster in a box: what an administrator would fill in for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from blocks.clickhouse import ClickHouse
+from blocks.cluster import DataFlowCluster, PbxNode
+from blocks.docker_host import DockerHost
+from blocks.pbx import PbxApi
+from blocks.ssh import SshHost
+
+if TYPE_CHECKING:
+    from tests.sandbox.host import Host
+    from tests.sandbox.world import World
+
+
+def cluster_block(world: World, name: str) -> DataFlowCluster:
+    """The cluster's block, with quick pauses; nothing of the guide is lowered."""
+    return DataFlowCluster(
+        name=name,
+        control=ssh_block(world.control),
+        server=ssh_block(world.server),
+        pbx=PbxApi(
+            host="127.0.0.1",
+            port=world.pbx.port,
+            user=world.pbx.username,
+            password=SecretStr(world.pbx.password),
+            verification="fingerprint",
+            fingerprint=world.pbx.fingerprint,
+            first_pause=0.1,
+        ),
+        docker=DockerHost(),
+        clickhouse=ClickHouse(),
+        private_address=world.server.address,
+        nodes=[PbxNode(address=host.address, host_key=host.host_key) for host in (world.second, world.third)],
+        pbx_address=world.virtual_ip,
+        settle_pause=1,
+        settle_timeout=60,
+    )
+
+
+def ssh_block(host: Host) -> SshHost:
+    """Sign-in to one host of the sandbox with its password."""
+    return SshHost(
+        host="127.0.0.1",
+        port=host.ssh_port,
+        user=host.user,
+        password=SecretStr(host.password),
+        host_key=host.host_key,
+    )
+
+
+def save(world: World, name: str) -> DataFlowCluster:
+    """Save all of them, nested ones first, so that each can also be opened by itself in the UI."""
+    cluster = cluster_block(world, name)
+    cluster.control.save(f"{name}-control", overwrite=True)
+    cluster.server.save(f"{name}-server", overwrite=True)
+    cluster.pbx.save(name, overwrite=True)
+    cluster.docker.save(name, overwrite=True)
+    cluster.clickhouse.save(name, overwrite=True)
+    cluster.save(name, overwrite=True)
+    return cluster

@@ -1,0 +1,158 @@
+"""The cluster in a box: PBX, control node, PBX nodes and the Data Flow server, behind real sockets on loopback.
+
+with World() as world:
+    world.save_blocks("sandbox")          # a DataFlowCluster block that points at all of it
+    world.server.answers["nproc"] = "2\\n"  # now the server has two cores
+    world.registry.refuse = True          # and no registry answers
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from tests.sandbox import vendor
+from tests.sandbox.clickhouse import ensure_engine
+from tests.sandbox.docker_engine import Engine
+from tests.sandbox.host import Host
+from tests.sandbox.pbx import Pbx
+from tests.sandbox.prefect_server import free_port
+from tests.sandbox.registry import Registry
+
+VIRTUAL_IP = "192.168.1.20"
+CONTROL, SECOND, THIRD, SERVER = "192.168.1.21", "192.168.1.22", "192.168.1.23", "192.168.1.26"
+DATA_PATH = "/var/lib/portsip"
+PBX_PORTS = (8887, 4222)
+
+
+class World:
+    """Everything that the flows talk to; a context manager that leaves nothing behind.
+
+    `variant` is the vendor's script: "22.3" or "22.8". `history_rows` is how many call records the PBX hands over
+    to a new Data Flow server. `installed` and `docker_installed` say what the server has from the start.
+    """
+
+    def __init__(
+        self,
+        *,
+        variant: str = "22.8",
+        history_rows: int = 240_000,
+        docker_installed: bool = True,
+        sudo: str = "nopasswd",
+    ) -> None:
+        self.variant, self.history_rows = variant, history_rows
+        self.docker_installed, self.sudo = docker_installed, sudo
+        self.password = secrets.token_urlsafe(12)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            ensure_engine("25.8")
+            self.folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
+            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            self.registry = Registry()
+            self.clickhouse_port = free_port()
+            self.pbx = stack.enter_context(Pbx())
+            self.control, self.second, self.third, self.server = (
+                stack.enter_context(self._host(name, address))
+                for name, address in (
+                    ("pbx01", CONTROL),
+                    ("pbx02", SECOND),
+                    ("pbx03", THIRD),
+                    ("dataflow01", SERVER),
+                )
+            )
+            # Behind the hosts, so that its containers end before the folders they write to go.
+            self.engine = stack.enter_context(self._engine())
+            self.server.install_docker(self.engine.socket, installed=self.docker_installed)
+            self._connect()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._stack.close()
+
+    def _engine(self) -> Engine:
+        return Engine(
+            self.server.root,
+            self.registry,
+            self.clickhouse_port,
+            pbx_url=self.pbx.url,
+            pbx_token=lambda: self.pbx.token,
+            history_rows=self.history_rows,
+        )
+
+    def _host(self, name: str, address: str) -> Host:
+        return Host(name, self.folder / name, address, password=self.password, sudo=self.sudo)
+
+    def _connect(self) -> None:
+        """Let the machines find one another under the addresses of the guide."""
+        vendor.install(self.control, self.variant)
+        self.control.know(SERVER, self.server.ssh_port)
+        for host in (self.second, self.third):
+            self.control.reach[host.address, 22] = ("127.0.0.1", host.ssh_port)
+        for host in (self.control, self.second, self.third):
+            host.reach[SERVER, 22] = ("127.0.0.1", self.server.ssh_port)
+        for port in PBX_PORTS:
+            self.server.reach[VIRTUAL_IP, port] = ("127.0.0.1", self.pbx.port)
+        self.server.reach["127.0.0.1", 8123] = ("127.0.0.1", self.clickhouse_port)
+
+    @property
+    def virtual_ip(self) -> str:
+        """The PBX's address as the hosts know it."""
+        return VIRTUAL_IP
+
+    def save_blocks(self, name: str) -> None:
+        """Save the blocks that point here under this name, on the Prefect server of the environment."""
+        from tests.sandbox.saved_blocks import save  # Prefect takes seconds to import, and the world needs none of it
+
+        save(self, name)
+
+    def description(self) -> str:
+        """What is here, for a person."""
+        lines = [
+            "A PortSIP PBX HA cluster in a box, all on loopback:",
+            *(
+                f"  {host.name:<11} {host.address:<13} ssh {host.user}@127.0.0.1 -p {host.ssh_port}"
+                for host in (self.control, self.second, self.third, self.server)
+            ),
+            f"  PBX         {VIRTUAL_IP:<13} {self.pbx.url}  (self-signed, user {self.pbx.username})",
+            f"  ClickHouse  25.8 of PyPI's chdb, on 127.0.0.1:{self.clickhouse_port} once installed",
+            f"  script      dataflow.sh as of PBX {self.variant}, {self.history_rows:,} call records to hand over",
+        ]
+        return "\n".join(lines)
+
+
+def _disk_full(world: World) -> None:
+    world.registry.full_disk = True
+
+
+def _registry_refuses(world: World) -> None:
+    world.registry.refuse = True
+
+
+def _script_fails(world: World) -> None:
+    vendor.settle(world.control, FAIL_AT_STEP=12, FAIL_HOW="exit")
+
+
+def _script_asks(world: World) -> None:
+    vendor.settle(world.control, FAIL_AT_STEP=7, FAIL_HOW="ask")
+
+
+def _two_cores(world: World) -> None:
+    world.server.answers["nproc"] = "2\n"
+
+
+FAULTS: dict[str, Callable[[World], None]] = {
+    "full-disk": _disk_full,
+    "registry-refuses": _registry_refuses,
+    "script-fails": _script_fails,
+    "script-asks": _script_asks,
+    "two-cores": _two_cores,
+}
+"""What a visitor can let go wrong by name."""
