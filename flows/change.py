@@ -1,0 +1,111 @@
+"""The spine of every change: look, judge, plan, lock, look again, carry out, unlock, report.
+
+A flow gives it the rules that apply, the function that plans and the steps; the order is the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+from prefect import Task, get_run_logger
+
+from blocks.cluster import DataFlowCluster
+from flows.core.change import ChangeLock, Order
+from flows.core.plan import Plan
+from flows.core.preflight import Rule, judge
+from flows.core.snapshot import Snapshot
+from flows.core.wish import Wish
+from flows.core.words import utc
+from flows.errors import DataFlowError
+from flows.recorded import Recorded, recorded
+from flows.tasks.change_lock import acquire_lock, release_lock
+from flows.tasks.look import look
+from flows.tasks.preflight import preflight, wish_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """What a change decides by: the cluster as it was seen, and as it is wished."""
+
+    snapshot: Snapshot
+    wish: Wish
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What one kind of change adds to the spine; all pure but `carry_out`, which calls the tasks that change."""
+
+    rules: tuple[Rule, ...]
+    plan: Callable[[Snapshot, Wish, tuple[str, ...]], Plan]
+    carry_out: Callable[[DataFlowCluster, Recorded, World, ChangeLock], None]
+
+
+def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> str:
+    """Run one change to its end and return its summary; whatever happens, a report is left (promise P6).
+
+    Raises `PreflightFailed` before anything was changed, `ChangeLocked`, or what the failing step raised.
+    """
+    with recorded(cluster, order) as run:
+        world, plan = _plan(kind, cluster, run)
+        if order.dry_run:
+            return run.summary
+        lock = run.step("lock", lambda: acquire_lock(cluster, _wanted(run, plan, world)))
+        try:
+            world, again = _plan(kind, cluster, run, again=True)
+            _same(cluster, plan, again)
+            kind.carry_out(cluster, run, world, lock)
+        finally:
+            # Also after a failure: the lock stays, marked, only while the service may be half changed.
+            run.note(lock="kept and marked unfinished: only this change may go on" if run.unfinished else "given back")
+            run.step("unlock", lambda: release_lock(cluster, lock, unfinished=run.unfinished))
+        return run.summary
+
+
+def _plan(kind: Kind, cluster: DataFlowCluster, run: Recorded, *, again: bool = False) -> tuple[World, Plan]:
+    """Look, show every finding, refuse or plan; the second time under the lock, and without repeating itself."""
+    order = run.report.order
+    snapshot = run.step("look again" if again else "look", lambda: _named(look, again)(cluster))
+    wish = wish_of(cluster, snapshot.taken_at, order, run.id)
+    found = judge(snapshot, wish, kind.rules, order.lowered)
+    run.note(findings=found, requirements=wish.requirements.source)
+    judged = "preflight again" if again else "preflight"
+    run.step(judged, lambda: _named(preflight, again)(cluster.name, found, len(kind.rules), quiet=again))
+    plan = kind.plan(snapshot, wish, order.lowered)
+    run.note(plan=plan)
+    if not again:
+        get_run_logger().info("Plan %s: %s.", plan.hash, "; ".join(step.title for step in plan.steps))
+    return World(snapshot, wish), plan
+
+
+def _named(step: Task[P, T], again: bool) -> Task[P, T]:
+    return step.with_options(task_run_name=f"{step.name} again") if again else step
+
+
+def _wanted(run: Recorded, plan: Plan, world: World) -> ChangeLock:
+    report = run.report
+    return ChangeLock(
+        run=run.id,
+        holder=f"{report.order.kind} {report.run_name}, requested by {report.order.requested_by or 'nobody named'}",
+        since=utc(report.started),
+        link=report.run_link,
+        kind=plan.kind,
+        target=plan.target,
+        phase="preparing",
+        boot_id=world.snapshot.control.boot_id or "",
+    )
+
+
+def _same(cluster: DataFlowCluster, plan: Plan, again: Plan) -> None:
+    if plan.hash == again.hash:
+        return
+    before, after = {*plan.steps, *plan.rests_on}, {*again.steps, *again.rests_on}
+    answer = f"plan {plan.hash} became {again.hash}: " + "; ".join(
+        str(item) for item in sorted(after - before, key=str)
+    )
+    hint = "Somebody changed the cluster between the look and the lock. Nothing was changed by us; press Retry."
+    raise DataFlowError(cluster.name, "looking again under the lock", answer, hint)

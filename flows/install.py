@@ -1,0 +1,83 @@
+"""Install the Data Flow service on its server: the guide's Steps 1 to 5 as one flow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from blocks.cluster import DataFlowCluster
+from flows.change import Kind, World, change
+from flows.core import install
+from flows.core.change import ChangeLock, Order
+from flows.core.installed import Installed
+from flows.core.preflight import RULES_INSTALL
+from flows.core.preflight.install import state
+from flows.core.script import run_command
+from flows.core.wish import pbx_image
+from flows.recorded import Recorded
+from flows.tasks.act import recreate
+from flows.tasks.prepare import ssh_key, token, whitelist
+from flows.tasks.pull import pull_images
+from flows.tasks.settle import settle
+from flows.tasks.verify import verify
+
+
+@flow(name="install-data-flow", flow_run_name="install {cluster.name}", validate_parameters=True)
+def install_data_flow(
+    cluster: Annotated[DataFlowCluster, Field(title="Cluster", description="The saved cluster to install on.")],
+    dry_run: Annotated[
+        bool,
+        Field(title="Dry run", description="Only look, judge and plan; the report shows what would be done."),
+    ] = True,
+    lowered: Annotated[
+        list[str],
+        Field(
+            title="Lowered findings",
+            description="Ids of findings that shall only warn, e.g. host.memory; the report names each.",
+        ),
+    ] = [],  # noqa: B006 - Prefect builds the form from it and never changes it
+    new_token: Annotated[
+        bool,
+        Field(
+            title="New token",
+            description="Generate a new Data Flow token although there is one; only for a server without the service.",
+        ),
+    ] = False,
+    requested_by: Annotated[
+        str,
+        Field(title="Requested by", description="Who wants this change; it stands in the report and the lock."),
+    ] = "",
+    ticket: Annotated[str, Field(title="Ticket", description="Number of the ticket or change request.")] = "",
+) -> State[str]:
+    """Install the PortSIP Data Flow service on its own server, as the vendor's guide says, checked and proved.
+
+    Checks every rule of the guide first and refuses before the first change. Then: whitelist entry, token,
+    SSH key, image pull, the vendor's script on `pbx01`, and proof that the service is healthy. Run again, it
+    changes nothing. Calls go on; analytics are not there until the end. (Guide, Steps 1 to 5.)
+    """
+    order = Order("install", cluster.name, dry_run, tuple(lowered), requested_by, ticket, new_token)
+    return Completed(message=change(INSTALL, cluster, order), data=None)
+
+
+def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:
+    snapshot, wish = world.snapshot, world.wish
+    needed = state(snapshot, wish) is not Installed.COMPLETE
+    images = (pbx_image(snapshot, wish), wish.clickhouse_image)
+    run.step("whitelist", lambda: whitelist(cluster, wish))
+    run.step("token", lambda: token(cluster, run.report.order.new_token))
+    run.step("ssh-key", lambda: ssh_key(cluster))
+    pulled = run.step("pull-image", lambda: pull_images(cluster, images, needed))
+    argv = run_command(wish.script_name, install.arguments(snapshot, wish))
+    run.unfinished = needed
+    run.note(transcript=run.step("recreate", lambda: recreate(cluster, lock, run.folder, argv, needed)))
+    run.note(service=run.step("settle", lambda: settle(cluster)))
+    run.unfinished = False
+    wanted = {reference: pulled.details.get(reference, "").partition(" ")[0] for reference in images}
+    run.note(tables=run.step("verify-row-counts", lambda: verify(cluster, wanted)))
+
+
+INSTALL = Kind(RULES_INSTALL, install.plan, _carry_out)

@@ -1,0 +1,106 @@
+"""What a run knows about itself, kept up to date so that a report is left however it ends (promise P6)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, TypeVar, overload
+
+from prefect import runtime
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_UI_URL
+
+from blocks.cluster import DataFlowCluster
+from flows.core.change import Order, Outcome, Told
+from flows.core.redact import redact
+from flows.core.report import Report, Timed, markdown, summary
+from flows.errors import ChangeLocked, PreflightFailed, ScriptStillRunning
+from flows.tasks.secrets import secrets_of
+
+T = TypeVar("T")
+
+
+class Recorded:
+    """One run: its identity, and the report that grows with it; `unfinished` while the service may be half changed."""
+
+    def __init__(self, order: Order) -> None:
+        self.id = str(runtime.flow_run.id)
+        self.attempt = int(runtime.flow_run.run_count or 1)
+        # Prefect's own `ui_url` opens the old UI.
+        link = f"{PREFECT_UI_URL.value()}/v2/runs/flow-run/{self.id}" if PREFECT_UI_URL.value() else ""
+        self.report = Report(order, str(runtime.flow_run.name), link, time.time())
+        self.unfinished = False
+
+    @property
+    def summary(self) -> str:
+        """One line for the run's state."""
+        return summary(self.report)
+
+    def note(self, **known: Any) -> None:
+        """Add what became known."""
+        self.report = replace(self.report, **known)
+
+    @property
+    def folder(self) -> str:
+        """Name of the run folder on the control node; each attempt of a run that is retried has its own."""
+        return f"{self.id}-{self.attempt}"
+
+    @overload
+    def step(self, name: str, call: Callable[[], Told[T]]) -> T: ...
+    @overload
+    def step(self, name: str, call: Callable[[], T]) -> T: ...
+    def step(self, name: str, call: Callable[[], Any]) -> Any:
+        """Make a step and note how it ended and how long it took; returns what it yields."""
+        began, outcome = time.monotonic(), None
+        try:
+            value = call()
+            if isinstance(value, State):  # a task that ends with a message of its own hands out its whole state
+                value = value.result()
+            told = value.outcome if isinstance(value, Told) else value
+            outcome = told if isinstance(told, Outcome) else Outcome(name, None, "done")
+            return value.value if isinstance(value, Told) else value
+        finally:
+            self.note(steps=(*self.report.steps, Timed(name, outcome, time.monotonic() - began)))
+
+
+@contextmanager
+def recorded(cluster: DataFlowCluster, order: Order) -> Iterator[Recorded]:
+    """Record a run and publish its report at the end, whichever way it ends."""
+    run = Recorded(order)
+    try:
+        yield run
+        run.note(result="dry run" if order.dry_run else "done")
+    except BaseException as error:
+        problem = redact(str(error) or type(error).__name__, secrets_of(cluster))
+        run.note(result=_word(error), problem=problem)
+        raise
+    finally:
+        run.note(ended=time.time())
+        publish(run, cluster)
+
+
+def publish(run: Recorded, cluster: DataFlowCluster) -> None:
+    """Store the report as the run's artifact, redacted once more by value."""
+    text = redact_values(markdown(run.report), cluster)
+    key = "report-" + (re.sub(r"[^a-z0-9]+", "-", cluster.name.lower()).strip("-") or "cluster")
+    description = f"{run.report.order.kind} {cluster.name}: {run.report.result}"
+    create_markdown_artifact(text, key=key, description=description)
+
+
+def redact_values(text: str, cluster: DataFlowCluster) -> str:
+    """Take the blocks' secrets out of a text that has been read by patterns already."""
+    for secret in sorted(secrets_of(cluster), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _word(error: BaseException) -> str:
+    if isinstance(error, PreflightFailed | ChangeLocked):
+        return "refused, nothing was changed"
+    if isinstance(error, ScriptStillRunning):
+        return "the script is still running"
+    return "failed" if isinstance(error, Exception) else "cancelled"

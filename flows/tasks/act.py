@@ -1,0 +1,50 @@
+"""The step that takes the service: the vendor's script, started once and followed to its end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect import task
+
+from blocks.cluster import DataFlowCluster
+from flows.core.change import ChangeLock, Outcome, Told
+from flows.core.script import Transcript, failure
+from flows.core.words import duration
+from flows.errors import ScriptFailed
+from flows.tasks.change_lock import mark
+from flows.tasks.policy import LOOK, told
+from flows.tasks.script import follow, job_state, run_folder, start_or_attach
+
+
+@task(name="recreate", task_run_name="recreate", **LOOK)
+def recreate(
+    cluster: DataFlowCluster, lock: ChangeLock, folder: str, argv: list[str], needed: bool
+) -> Told[Transcript | None]:
+    """Run the vendor's script in a run folder of its own, or attach to the one that this change started before.
+
+    Yields `None` when nothing had to run. Raises `ScriptFailed`, `ScriptStillRunning`, `ChangeLocked`.
+    """
+    running = _running(cluster, lock)
+    if not running and not needed:
+        return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
+    if not running:
+        with cluster.control.get_client(name="pbx01") as ssh:
+            mark(ssh, replace(lock, script=folder), "script")
+            start_or_attach(ssh, cluster, run_folder(folder), argv)
+    transcript = follow(cluster, run_folder(running or folder), argv[2])
+    if why := failure(transcript):
+        answer = f"{why}. Last lines: " + " / ".join(transcript.lines[-3:])
+        hint = f"The whole transcript is {transcript.folder}/log on pbx01. Settle the cause, then press Retry."
+        raise ScriptFailed("pbx01", " ".join(argv), answer, hint)
+    took = duration((transcript.ended or transcript.started) - transcript.started)
+    message = f"dataflow.sh {transcript.verb} ended with exit code 0 after {took}, {len(transcript.lines)} lines"
+    return told(Outcome("recreate", True, message), transcript)
+
+
+def _running(cluster: DataFlowCluster, lock: ChangeLock) -> str:
+    """The folder of a script that an earlier attempt started and that still runs; "" when there is none."""
+    if not lock.script:
+        return ""
+    with cluster.control.get_client(name="pbx01") as ssh:
+        state = job_state(ssh, run_folder(lock.script))["state"]
+    return lock.script if state in ("running", "waiting-for-input") else ""

@@ -1,0 +1,104 @@
+"""The look: everything a judgement needs, gathered from all machines at the same time, changing nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TypeVar
+
+from prefect import task
+
+from blocks.cluster import DataFlowCluster
+from flows.core.change import ChangeLock, Outcome, Told
+from flows.core.facts import (
+    control_questions,
+    folders_of,
+    password_record,
+    saved_parameters,
+    script_facts,
+    server_questions,
+)
+from flows.core.snapshot import (
+    DockerFacts,
+    HostFacts,
+    PbxFacts,
+    SavedParameters,
+    ScriptFacts,
+    Snapshot,
+)
+from flows.tasks.change_lock import read_lock
+from flows.tasks.look_docker import look_docker
+from flows.tasks.look_hosts import ask_host, look_nodes, may_forward, same_password
+from flows.tasks.look_pbx import look_pbx
+from flows.tasks.policy import LOOK, told
+
+T = TypeVar("T")
+
+_Control = tuple[HostFacts, ScriptFacts, tuple[HostFacts, ...], ChangeLock | None]
+_Server = tuple[HostFacts, DockerFacts, tuple[SavedParameters, ...] | None, bool | None, bool | None]
+
+
+@task(name="look", task_run_name="look", **LOOK)
+def look(cluster: DataFlowCluster) -> Told[Snapshot]:
+    """See the whole cluster once: control node, server, PBX nodes, PBX, Docker.
+
+    Raises `Unreachable` (tried again) or `AccessDenied` when one of the three doors stays shut.
+    """
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        control = _submit(pool, lambda: _look_control(cluster))
+        server = _submit(pool, lambda: _look_server(cluster))
+        pbx: Future[PbxFacts] = _submit(pool, lambda: look_pbx(cluster))
+        control_facts, script, nodes, lock = control.result()
+        server_facts, docker, saved, password_file, password_recorded = server.result()
+        pbx_facts = pbx.result()
+    snapshot = Snapshot(
+        taken_at=time.time(),
+        control=control_facts,
+        server=server_facts,
+        nodes=nodes,
+        script=script,
+        pbx=pbx_facts,
+        docker=docker,
+        saved=saved,
+        password_recorded=password_recorded,
+        password_file=password_file,
+        lock=lock,
+    )
+    said = f"PBX {pbx_facts.version}, {2 + len(nodes)} hosts, {len(docker.containers or ())} containers on the server"
+    return told(Outcome("look", None, said), snapshot)
+
+
+def _submit(pool: ThreadPoolExecutor, call: Callable[[], T]) -> Future[T]:
+    # Prefect keeps its settings and client in context variables, which a new thread would not have.
+    return pool.submit(copy_context().run, call)
+
+
+def _look_control(cluster: DataFlowCluster) -> _Control:
+    address = cluster.private_address or cluster.public_address
+    more = control_questions(cluster.script_folder, cluster.script_name, address, cluster.server.user)
+    with cluster.control.get_client(name="pbx01") as ssh:
+        works = same_password(cluster, cluster.control)
+        facts, answers = ask_host(
+            ssh, "control", cluster.control, more=more, password_works=works, forwarding=may_forward(ssh)
+        )
+        script = script_facts(cluster.script_folder, cluster.script_name, answers, cluster.server.host_key)
+        return facts, script, look_nodes(cluster, ssh, script, facts), read_lock(ssh)
+
+
+def _look_server(cluster: DataFlowCluster) -> _Server:
+    ports = [(cluster.pbx_address or cluster.pbx.host, port) for port in cluster.pbx_ports]
+    with cluster.server.get_client(name="server") as ssh:
+        docker = look_docker(cluster, ssh)
+        facts, answers = ask_host(
+            ssh,
+            "server",
+            cluster.server,
+            folders=folders_of(cluster.data_path, docker.root),
+            ports=ports,
+            more=server_questions(cluster.data_path),
+            password_works=same_password(cluster, cluster.server),
+            forwarding=may_forward(ssh),
+        )
+        return facts, docker, saved_parameters(answers), *password_record(answers)

@@ -1,0 +1,136 @@
+"""Starts the vendor's script detached on the control node, or attaches to it, and follows it to its end (P1)."""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib.resources import files
+from typing import Any
+
+from prefect import get_run_logger
+
+from blocks.cluster import DataFlowCluster
+from blocks.ssh_client import SshClient
+from flows.core.numbers import (
+    FOLLOW_ANSWER,
+    FOLLOW_RECONNECT,
+    FOLLOW_WAIT,
+    MOST_LOG_LINES,
+    PROMPT_AFTER,
+    STATE_FOLDER,
+)
+from flows.core.redact import PATTERNS, redact
+from flows.core.script import Transcript
+from flows.errors import ChangeLocked, ScriptFailed, ScriptStillRunning, Unreachable
+from flows.tasks.secrets import secrets_of
+
+JOB = f"{STATE_FOLDER}/job.py"
+
+
+def run_folder(run_id: str) -> str:
+    """Where a flow run keeps its script's state, log and exit code on the control node."""
+    return f"{STATE_FOLDER}/runs/{run_id}"
+
+
+def start_or_attach(ssh: SshClient, cluster: DataFlowCluster, folder: str, argv: list[str]) -> dict[str, Any]:
+    """Start the script in its own session, unless this run started it before; returns the job's state.
+
+    Raises `ChangeLocked` while a script of another run is still running.
+    """
+    ssh.write(JOB, files("flows.remote").joinpath("job.py").read_text(), mode=0o700)
+    specification = {
+        "env": {"DEBIAN_FRONTEND": "noninteractive"},
+        "patterns": PATTERNS,
+        "secrets": secrets_of(cluster),
+        "prompt_after": PROMPT_AFTER,
+    }
+    answer = ssh.run(
+        ["python3", JOB, "start", folder, cluster.script_folder, *argv], stdin=json.dumps(specification)
+    ).stdout
+    state: dict[str, Any] = json.loads(answer)
+    if state["state"] == "busy":
+        hint = f"Wait for it to end; its log is {state.get('folder')}/log. Nothing was started."
+        raise ChangeLocked(ssh.where, "starting the script", f"another one runs, pid {state.get('script_pid')}", hint)
+    return state
+
+
+def job_state(ssh: SshClient, folder: str) -> dict[str, Any]:
+    """The state of a script that was started before; `absent` when it never was."""
+    state: dict[str, Any] = json.loads(ssh.run(["python3", JOB, "follow", folder, "0", "0"]).stdout)
+    return state
+
+
+def follow(cluster: DataFlowCluster, folder: str, verb: str) -> Transcript:
+    """Read the script's log until it ends, over connections that are opened anew when one breaks or freezes.
+
+    Raises `ScriptStillRunning` when our waiting ends before the script, `ScriptFailed` when its process vanished.
+    """
+    reader = _Reader(cluster, folder)
+    while True:
+        try:
+            with cluster.control.get_client(name="pbx01") as ssh:
+                while (state := reader.read(ssh))["state"] != "finished":
+                    reader.refuse(ssh.where, state)
+            return Transcript(verb, folder, tuple(reader.lines), state["exit_code"], state["started"], state["ended"])
+        except Unreachable as error:
+            reader.lost(error)
+            time.sleep(FOLLOW_RECONNECT)
+
+
+class _Reader:
+    """How far one follower has read, and when it gives up."""
+
+    def __init__(self, cluster: DataFlowCluster, folder: str) -> None:
+        self.lines: list[str] = []
+        self._cluster, self._folder, self._position = cluster, folder, 0
+        self._began = self._heard = time.monotonic()
+        self._secrets = secrets_of(cluster)
+        self._log = get_run_logger()
+
+    def read(self, ssh: SshClient) -> dict[str, Any]:
+        """One answer of the job: its state, and the lines since the last one, which go to the Prefect log."""
+        argv = ["python3", JOB, "follow", self._folder, str(self._position), str(FOLLOW_WAIT)]
+        state: dict[str, Any] = json.loads(ssh.run(argv, timeout=FOLLOW_WAIT + FOLLOW_ANSWER).stdout)
+        while state["text"]:
+            self._take(state["text"])
+            self._position = state["position"]
+            argv[4:] = [str(self._position), "0"]
+            state = json.loads(ssh.run(argv).stdout)
+        return state
+
+    def refuse(self, where: str, state: dict[str, Any]) -> None:
+        """Raise when it makes no sense to wait on."""
+        if state["state"] in ("died", "absent"):
+            hint = f"Look at {self._folder} and at the containers on the server, then start the same change again."
+            answer = "its process is gone and left no exit code (was the control node rebooted?)"
+            raise ScriptFailed(where, "following the script", answer, hint)
+        if state["state"] == "waiting-for-input":
+            raise self._still_running(where, state, f"it asks: {state['prompt']!r}")
+        now = time.monotonic()
+        if now - self._heard > self._cluster.silence_timeout:
+            raise self._still_running(where, state, f"no line for {self._cluster.silence_timeout:.0f} s")
+        if now - self._began > self._cluster.script_timeout:
+            raise self._still_running(where, state, f"not ended after {self._cluster.script_timeout:.0f} s")
+
+    def lost(self, error: Unreachable) -> None:
+        """Say that the link is gone, and go on trying within the script's time-out."""
+        self._log.warning("Lost sight of the script, which goes on by itself: %s", error)
+        if time.monotonic() - self._began > self._cluster.script_timeout:
+            hint = "The script is not stopped by this. Press Retry when the control node can be reached: it attaches."
+            raise ScriptStillRunning(error.where, "following the script", error.answer, hint) from error
+
+    def _take(self, text: str) -> None:
+        self._heard = time.monotonic()
+        for line in redact(text, self._secrets).splitlines():
+            self.lines.append(line)
+            if len(self.lines) <= MOST_LOG_LINES:
+                self._log.info("pbx01 | %s", line)
+            if len(self.lines) == MOST_LOG_LINES:
+                self._log.info("More lines follow; they stay in %s/log on the control node.", self._folder)
+
+    def _still_running(self, where: str, state: dict[str, Any], why: str) -> ScriptStillRunning:
+        hint = (
+            f"It was not stopped and the lock is kept. Look: tail -f {self._folder}/log. Press Retry to attach again. "
+            f"To stop it is your decision: kill {state['script_pid']} on the control node."
+        )
+        return ScriptStillRunning(where, "following the script", f"pid {state['script_pid']} still runs; {why}", hint)

@@ -1,0 +1,24 @@
+"""Every secret of a cluster's blocks, to take them out of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel, SecretStr
+
+from blocks.cluster import DataFlowCluster
+
+
+def secrets_of(cluster: DataFlowCluster) -> list[str]:
+    """The values of every secret field, nested blocks included; multi-line ones also line by line."""
+    found = {value for value in _walk(cluster) if value}
+    return sorted(found | {line for value in found for line in value.splitlines() if len(line) > 15})
+
+
+def _walk(model: BaseModel) -> Iterator[str]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, BaseModel):
+            yield from _walk(value)

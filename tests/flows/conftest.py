@@ -1,0 +1,95 @@
+"""A cluster in a box for each test, its block, and a run of a flow as a test reads it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.sandbox.world import World
+
+
+@dataclass
+class Run:
+    """How a flow run ended: its state, its report, what each task said, and every log line."""
+
+    state: Any
+    report: str
+    tasks: dict[str, str] = field(default_factory=dict)
+    logs: str = ""
+    id: str = ""
+
+    @property
+    def ended(self) -> str:
+        """`COMPLETED`, `FAILED`, …"""
+        return str(self.state.type.value)
+
+    @property
+    def message(self) -> str:
+        """What the state says."""
+        return str(self.state.message)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A fresh cluster in a box; the PBX hands over few calls, so that it is quick."""
+    with World(history_rows=20_000) as world:
+        yield world
+
+
+@pytest.fixture
+def cluster(world: World, prefect_server: str) -> Any:
+    """The block that points at it, saved and loaded again as a run has it."""
+    from blocks.cluster import DataFlowCluster
+    from tests.sandbox.saved_blocks import save
+
+    save(world, "sandbox")
+    return DataFlowCluster.load("sandbox")
+
+
+@pytest.fixture
+def install(cluster: Any) -> Callable[..., Run]:
+    """Run `install-data-flow` on it (not as a dry run) and read back everything the run left in Prefect."""
+    from flows.install import install_data_flow
+
+    def run(block: Any = None, **parameters: Any) -> Run:
+        state = install_data_flow(block or cluster, **{"dry_run": False, **parameters}, return_state=True)
+        return read_run(state)
+
+    return run
+
+
+def read_run(state: Any) -> Run:
+    """Everything that Prefect has of the run with this final state."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, LogFilter
+    from prefect.logging.handlers import APILogHandler
+
+    asyncio.run(_flushed(APILogHandler))
+    run_id = str(state.state_details.flow_run_id)
+    with get_client(sync_client=True) as client:
+        only = FlowRunFilter.model_validate({"id": {"any_": [run_id]}})
+        artifacts = client.read_artifacts(
+            artifact_filter=ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}})
+        )
+        reports = [str(a.data) for a in artifacts if (a.key or "").startswith("report-")]
+        task_runs = client.read_task_runs(flow_run_filter=only, limit=200)
+        logs = client.read_logs(LogFilter.model_validate({"flow_run_id": {"any_": [run_id]}}), limit=200)
+    return Run(
+        state,
+        reports[-1] if reports else "",
+        {
+            t.name: f"{t.state.name}: {t.state.message}"
+            for t in sorted(task_runs, key=lambda t: str(t.start_time))
+            if t.state
+        },
+        "\n".join(log.message for log in logs),
+        run_id,
+    )
+
+
+async def _flushed(handler: Any) -> None:
+    await handler.aflush()

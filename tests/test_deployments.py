@@ -1,0 +1,155 @@
+"""prefect.yaml, checked: it ignores unknown keys and notices wrong parameters only when a run starts."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+import flows
+
+ROOT = Path(__file__).parents[1]
+FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+DEPLOYMENTS: list[dict[str, Any]] = FILE["deployments"]
+POOL = json.loads((ROOT / "flows" / "work-pool.json").read_text())
+
+KEYS = {
+    "": {"pull", "definitions", "deployments"},
+    "deployment": {
+        "name",
+        "entrypoint",
+        "description",
+        "tags",
+        "parameters",
+        "work_pool",
+        "concurrency_limit",
+        "enforce_parameter_schema",
+        "schedules",
+    },
+    "work_pool": {"name", "work_queue_name", "job_variables"},
+    "concurrency_limit": {"limit", "collision_strategy", "grace_period_seconds"},
+    # No `active`: it would start again what an operator paused.
+    "schedule": {"cron", "timezone", "slug", "parameters"},
+}
+
+each = pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda d: f"{d.get('entrypoint')}-{d.get('name')}")
+
+
+def entry(deployment: dict[str, Any]) -> Any:
+    """The flow that the entrypoint names."""
+    module, _, name = deployment["entrypoint"].rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def all_flows() -> set[str]:
+    """The entrypoint of every flow that a module directly in `flows` defines."""
+    from prefect import Flow
+
+    found = set()
+    for info in pkgutil.iter_modules(flows.__path__, "flows."):
+        if not info.ispkg:
+            module = importlib.import_module(info.name)
+            found |= {
+                f"{info.name}.{name}"
+                for name, value in vars(module).items()
+                if isinstance(value, Flow) and value.fn.__module__ == info.name
+            }
+    return found
+
+
+def test_the_file_has_no_unknown_key() -> None:
+    """A misspelt key at the top would be ignored in silence."""
+    assert set(FILE) <= KEYS[""]
+    assert FILE["pull"] == []
+
+
+@each
+def test_a_deployment_has_no_unknown_key(deployment: dict[str, Any]) -> None:
+    """A misspelt key, as `concurency_limit`, would be ignored in silence."""
+    assert set(deployment) <= KEYS["deployment"]
+    assert set(deployment["work_pool"]) <= KEYS["work_pool"]
+    assert set(deployment.get("concurrency_limit", {})) <= KEYS["concurrency_limit"]
+    for schedule in deployment.get("schedules", []):
+        assert set(schedule) <= KEYS["schedule"]
+        assert schedule["timezone"]
+
+
+@each
+def test_an_entrypoint_is_a_flow_of_the_installed_package(deployment: dict[str, Any]) -> None:
+    """The entrypoint is a module path (no file, which would be loaded a second time) and names a flow."""
+    from prefect import Flow
+
+    assert ":" not in deployment["entrypoint"]
+    assert isinstance(entry(deployment), Flow)
+
+
+@each
+def test_the_parameters_are_ones_that_the_flow_has(deployment: dict[str, Any]) -> None:
+    """A parameter that the flow does not have would fail the run when it starts, not the deploy."""
+    known = set(inspect.signature(entry(deployment).fn).parameters)
+    given = set(deployment.get("parameters", {}))
+    for schedule in deployment.get("schedules", []):
+        given |= set(schedule.get("parameters", {}))
+    assert given <= known
+
+
+@each
+def test_a_deployment_says_what_it_does_and_shares_the_pool(deployment: dict[str, Any]) -> None:
+    """The form in the UI begins with the description; one change at a time; a short outage fails no run."""
+    assert deployment["description"].strip()
+    assert "data-flow" in deployment["tags"]
+    assert deployment["work_pool"]["job_variables"]["env"]["PREFECT_CLIENT_MAX_RETRIES"] == "10"
+    assert deployment["concurrency_limit"]["limit"] == 1
+
+
+def test_every_flow_has_a_deployment() -> None:
+    """A flow without one cannot be started from the UI."""
+    assert all_flows() == {deployment["entrypoint"] for deployment in DEPLOYMENTS}
+
+
+def test_names_are_unique_within_a_flow() -> None:
+    """Of two with the same name, the second would replace the first."""
+    names = [(deployment["entrypoint"], deployment["name"]) for deployment in DEPLOYMENTS]
+    assert len(names) == len(set(names))
+
+
+@pytest.fixture(scope="module")
+def pool(prefect_server: str) -> str:
+    """The work pool of flows/work-pool.json on a real server; yields the address of the API."""
+    body = {"name": "on-premises", "type": "process", "base_job_template": POOL}
+    httpx.post(f"{prefect_server}/work_pools/", json=body).raise_for_status()
+    return prefect_server
+
+
+def deploy(api: str, variables: dict[str, Any]) -> httpx.Response:
+    """Create a deployment with these job variables."""
+    flow = httpx.post(f"{api}/flows/", json={"name": "any"}).raise_for_status().json()
+    body = {"name": "any", "flow_id": flow["id"], "work_pool_name": "on-premises", "job_variables": variables}
+    return httpx.post(f"{api}/deployments/", json=body)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"command": "touch /tmp/owned"},
+        {"working_dir": "/root"},
+        {"env": {"PYTHONPATH": "/tmp/foreign"}},
+        {"env": {"PREFECT_CLIENT_MAX_RETRIES": "ten"}},
+    ],
+)
+def test_the_pool_refuses_what_would_run_foreign_code_on_the_worker(pool: str, variables: dict[str, Any]) -> None:
+    """Everybody who can start a run could else run a program of his own on the worker's host."""
+    assert deploy(pool, variables).is_client_error
+
+
+@each
+def test_the_pool_accepts_what_the_deployments_set(pool: str, deployment: dict[str, Any]) -> None:
+    """The job variables of prefect.yaml pass the pool's template."""
+    assert deploy(pool, deployment["work_pool"]["job_variables"]).is_success
