@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
-from pydantic import Field
 
 from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
@@ -26,38 +23,35 @@ from flows.tasks.settle import settle
 from flows.tasks.verify import verify
 
 
-@flow(name="install-data-flow", flow_run_name="install {cluster.name}", validate_parameters=True)
+@flow(name="install-data-flow", flow_run_name="install {cluster.name}")
 def install_data_flow(
-    cluster: Annotated[DataFlowCluster, Field(title="Cluster", description="The saved cluster to install on.")],
-    dry_run: Annotated[
-        bool,
-        Field(title="Dry run", description="Only look, judge and plan; the report shows what would be done."),
-    ] = True,
-    lowered: Annotated[
-        list[str],
-        Field(
-            title="Lowered findings",
-            description="Ids of findings that shall only warn, e.g. host.memory; the report names each.",
-        ),
-    ] = [],  # noqa: B006 - Prefect builds the form from it and never changes it
-    new_token: Annotated[
-        bool,
-        Field(
-            title="New token",
-            description="Generate a new Data Flow token although there is one; only for a server without the service.",
-        ),
-    ] = False,
-    requested_by: Annotated[
-        str,
-        Field(title="Requested by", description="Who wants this change; it stands in the report and the lock."),
-    ] = "",
-    ticket: Annotated[str, Field(title="Ticket", description="Number of the ticket or change request.")] = "",
+    cluster: DataFlowCluster,
+    dry_run: bool = True,
+    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+    new_token: bool = False,
+    requested_by: str = "",
+    ticket: str = "",
 ) -> State[str]:
     """Install the PortSIP Data Flow service on its own server, as the vendor's guide says, checked and proved.
 
     Checks every rule of the guide first and refuses before the first change. Then: whitelist entry, token,
-    SSH key, image pull, the vendor's script on `pbx01`, and proof that the service is healthy. Run again, it
+    SSH key, image pull, the vendor's script on `pbx01`, and the proof that the service is healthy. Run again, it
     changes nothing. Calls go on; analytics are not there until the end. (Guide, Steps 1 to 5.)
+
+    Args:
+        cluster: The saved cluster to install on.
+        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
+        lowered: Ids of findings that shall only warn, e.g. host.memory; the report names each of them.
+        new_token: Generate a new Data Flow token although there is one. Only for a server without the service.
+        requested_by: Who wants this change. It stands in the report and in the lock.
+        ticket: Number of the ticket or change request.
+
+    Raises:
+        PreflightFailed: A finding refuses the change; nothing was changed.
+        ChangeLocked: Another change holds the cluster.
+        ScriptFailed: The vendor's script failed; the report names its transcript.
+        ScriptStillRunning: Our waiting ended before the script did; Retry attaches to it.
+        VerificationFailed: The service is not as it should be.
     """
     order = Order("install", cluster.name, dry_run, tuple(lowered), requested_by, ticket, new_token)
     return Completed(message=change(INSTALL, cluster, order), data=None)

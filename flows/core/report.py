@@ -121,7 +121,7 @@ def _findings(report: Report) -> str:
 def _plan(report: Report) -> str:
     if report.plan is None:
         return ""
-    rows = [(s.task, "change" if s.changes else "already so", s.title) for s in report.plan.steps]
+    rows = [(s.task, "change" if s.changes else "no change", s.title) for s in report.plan.steps]
     head = f"## Plan `{report.plan.hash}`\n\nTarget: `{report.plan.target}`\n\n"
     return head + table(("step", "plan", "what"), rows)
 
@@ -129,11 +129,11 @@ def _plan(report: Report) -> str:
 def _service(report: Report) -> str:
     if report.service is None or not report.service.containers:
         return ""
-    rows = [
-        (c.name, c.image, ", ".join(c.digests) or c.image_id, c.health or "no check", c.restarts)
-        for c in report.service.containers
-    ]
-    return "## Service\n\n" + table(("container", "image", "digest", "health", "restarts"), rows)
+    containers = report.service.containers
+    rows = [(c.name, c.image, c.health or "no check", c.restarts) for c in containers]
+    # A digest does not fit into a column of a page.
+    digests = [f"- {c.name}: `{', '.join(c.digests) or c.image_id}`" for c in containers]
+    return "\n\n".join(("## Service", table(("container", "image", "health", "restarts"), rows), "\n".join(digests)))
 
 
 def _rows(report: Report) -> str:

@@ -3,9 +3,10 @@
     job.py start FOLDER CWD ARGV…  starts ARGV in CWD, or tells what is there already; settings and secrets on stdin
     job.py follow FOLDER AT WAIT   the state, and what the log has beyond byte AT; waits up to WAIT seconds for news
 
-The script gets a session and a pseudo-terminal of its own. What it prints is redacted here, before it reaches any
-file. The script lock lies beside the run folders; this process holds it and its children do not inherit it, so the
-lock is free the moment the script has ended, whatever daemon it left behind. Secrets come on standard input only.
+The script gets a session and a pseudo-terminal of its own; what a person writes to FOLDER/answer is typed there.
+What it prints is redacted here, before it reaches any file. The script lock lies beside the run folders; this process
+holds it and its children do not inherit it, so the lock is free the moment the script has ended, whatever daemon it
+left behind. Should this process be killed, the lock still names the script. Secrets come on standard input only.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ import select
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NoReturn, Optional
 
-ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
+ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\-_])")
 LONGEST_LINE = 8192
 MOST_AT_ONCE = 65536
 
@@ -40,37 +42,37 @@ class Log:
 
     def feed(self, data: bytes) -> None:
         """Take what the terminal gave; lines are written as soon as they are complete."""
-        *lines, self._rest = re.split(r"\r*\n|\r(?!$)", self._rest + self._decode(data))
-        if len(self._rest) > LONGEST_LINE:
-            lines, self._rest = [*lines, self._rest], ""
-        for line in lines:
-            self._file.write(self._clean(line) + "\n")
-        self._file.flush()
+        *lines, rest = re.split(r"\r*\n|\r(?!$)", self._rest + self._decode(data))
+        # Longer than what is shown of a line, so that the cut does not leave the half of a secret in sight.
+        self._rest = rest[: 2 * LONGEST_LINE]
+        with suppress(OSError):  # a full disk costs lines of the log, never the script
+            self._file.write("".join(self._clean(line) + "\n" for line in lines))
+            self._file.flush()
 
     def prompt(self) -> str:
         """The unfinished last line: what the script may be asking."""
         return self._clean(self._rest).strip()
 
-    def close(self) -> None:
-        """Write what is left and close."""
+    def end(self) -> None:
+        """Write what is left."""
         if self._rest:
             self.feed(b"\n")
-        self._file.close()
 
     def _clean(self, line: str) -> str:
-        line = ESCAPES.sub("", line)[:LONGEST_LINE]
+        line = ESCAPES.sub("", line)
         for secret in self._secrets:
             line = line.replace(secret, "***")
         for pattern in self._patterns:
             line = pattern.sub(r"\1***", line)
-        return line
+        return line[:LONGEST_LINE]
 
 
 def write_state(folder: Path, **values: Any) -> None:
-    """Replace the run's state file in one step."""
+    """Replace the run's state file in one step; on a full disk the old one stays."""
     new = folder / "state.json.new"
-    new.write_text(json.dumps(values))
-    new.replace(folder / "state.json")
+    with suppress(OSError):
+        new.write_text(json.dumps(values))
+        new.replace(folder / "state.json")
 
 
 def read_state(folder: Path) -> Optional[dict[str, Any]]:  # noqa: UP045 - must run on Python 3.8
@@ -93,41 +95,55 @@ def take_lock(folder: Path, how: int = fcntl.LOCK_EX) -> Optional[int]:  # noqa:
     return descriptor
 
 
+def began(pid: int) -> str:
+    """When a process began, as the kernel counts; "" when it has ended. With its id it names one process for good."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if words[0] == "Z" else words[19]
+
+
+def holder(folder: Path, lock: Optional[int]) -> dict[str, Any]:  # noqa: UP045
+    """Run folder and process ids of the script that runs now; empty when none does."""
+    said: dict[str, Any] = json.loads((folder.parent.parent / "script.lock").read_text() or "{}")
+    # The process may have been killed, and its lock gone with it, while the script goes on.
+    alive = lock is None or (said.get("began") and began(said["script_pid"]) == said["began"])
+    return said if alive else {}
+
+
 def start(folder: Path, cwd: str, argv: list[str]) -> dict[str, Any]:
     """Start the script unless this run already did; a script of another run is told as `busy`."""
-    specification = {**json.load(sys.stdin), "cwd": cwd, "argv": argv}
+    specification = {**json.load(sys.stdin), "cwd": cwd, "argv": argv, "umask": os.umask(0o077)}
     folder.mkdir(parents=True, exist_ok=True)
     # A follower looks at the lock for an instant; that must not be taken for a running script.
     for _ in range(5):
         if (lock := take_lock(folder)) is not None:
             break
         time.sleep(0.1)
-    if lock is None:
-        holder = json.loads((folder.parent.parent / "script.lock").read_text() or "{}")
-        if holder.get("folder") != str(folder):
-            return {"state": "busy", **holder}
-        return {**(read_state(folder) or {}), "attached": True}
-    if (state := read_state(folder)) is not None:
-        os.close(lock)
+    running, state = holder(folder, lock), read_state(folder)
+    if lock is None or running:
+        ours = running.get("folder") == str(folder)
+        return {**(state or {}), "attached": True} if ours else {**running, "state": "busy"}
+    if state is not None:
         return {**settled(state), "attached": True}
     ready, tell = os.pipe()
     if os.fork() == 0:
         os.close(ready)
-        detach(tell)
+        detach()
         run(folder, specification, lock, tell)
         os._exit(0)
-    os.close(lock)
     os.close(tell)
     os.read(ready, 1)
     return {**(read_state(folder) or {"state": "died"}), "attached": False}
 
 
-def detach(keep: int) -> None:
+def detach() -> None:
     """Leave the SSH session behind: own session, no terminal, no open stream of the caller."""
     os.setsid()
     if os.fork():
         os._exit(0)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the script's as well: it outlives even this process
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
@@ -136,22 +152,33 @@ def detach(keep: int) -> None:
 def run(folder: Path, specification: dict[str, Any], lock: int, tell: int) -> None:
     """Run the script to its end under a terminal of its own, and record how it ended."""
     log = Log(folder / "log", specification["patterns"], specification["secrets"])
+    os.mkfifo(folder / "answer")
+    answers = os.open(folder / "answer", os.O_RDWR | os.O_NONBLOCK)  # both ways: so it has no end
     script, terminal = pty.fork()
     if script == 0:
-        os.chdir(specification["cwd"])
-        os.execvpe(specification["argv"][0], specification["argv"], {**os.environ, **specification["env"]})
+        become(specification)
     state = {"state": "running", "pid": os.getpid(), "script_pid": script, "started": time.time()}
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps({"folder": str(folder), "pid": os.getpid(), "script_pid": script}).encode(), 0)
     write_state(folder, **state)
+    said = {"folder": str(folder), **state, "began": began(script)}
+    os.pwrite(lock, json.dumps(said).ljust(1000).encode(), 0)  # one write: whoever reads finds old or new
     os.write(tell, b".")
     os.close(tell)
-    exit_code = watch(folder, state, log, terminal, script, specification["prompt_after"])
-    log.close()
+    exit_code = watch(folder, state, log, terminal, answers, specification["prompt_after"])
+    log.end()
+    (folder / "answer").unlink()
     write_state(folder, **{**state, "state": "finished", "exit_code": exit_code, "ended": time.time()})
 
 
-def watch(folder: Path, state: dict[str, Any], log: Log, terminal: int, script: int, prompt_after: float) -> int:
+def become(specification: dict[str, Any]) -> NoReturn:
+    """Turn into the script, with what a shell of the account would give it."""
+    os.umask(specification["umask"])
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a shell cannot undo that
+        signal.signal(number, signal.SIG_DFL)
+    os.chdir(specification["cwd"])
+    os.execvpe(specification["argv"][0], specification["argv"], {**os.environ, **specification["env"]})
+
+
+def watch(folder: Path, state: dict[str, Any], log: Log, terminal: int, answers: int, prompt_after: float) -> int:
     """Copy the terminal to the log until the script itself has ended; -N when signal N ended it."""
     heard, asking = time.monotonic(), False
     while True:
@@ -159,14 +186,18 @@ def watch(folder: Path, state: dict[str, Any], log: Log, terminal: int, script: 
         if text:
             log.feed(text)
             heard = time.monotonic()
+        with suppress(OSError):  # nobody has answered, or nobody listens
+            os.write(terminal, os.read(answers, MOST_AT_ONCE))
         silent = time.monotonic() - heard > prompt_after and bool(log.prompt())
         if silent != asking:
             asking = silent
             word = "waiting-for-input" if asking else "running"
             write_state(folder, **{**state, "state": word, "prompt": log.prompt() if asking else ""})
-        ended, status = os.waitpid(script, os.WNOHANG)
+        ended, status = os.waitpid(state["script_pid"], os.WNOHANG)
         if ended:
-            while text := read_terminal(terminal, 0.1):
+            # What it left on the terminal; a daemon of the script may go on writing there for ever.
+            until = time.monotonic() + 1
+            while time.monotonic() < until and (text := read_terminal(terminal, 0.1)):
                 log.feed(text)
             return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
 
@@ -183,7 +214,7 @@ def read_terminal(terminal: int, wait: float) -> bytes:
 
 
 def settled(state: dict[str, Any]) -> dict[str, Any]:
-    """A state whose process no longer holds the lock: an unfinished one has died."""
+    """The state of a script that does not run: an unfinished one has died."""
     return state if state["state"] == "finished" else {**state, "state": "died"}
 
 
@@ -197,6 +228,7 @@ def follow(folder: Path, position: int, wait: float) -> dict[str, Any]:
             return {"state": "absent", "text": "", "position": position}
         if lock is not None:
             os.close(lock)
+        if holder(folder, lock).get("folder") != str(folder):
             state = settled(state)
         with (folder / "log").open("rb") as file:
             file.seek(position)
@@ -209,7 +241,6 @@ def follow(folder: Path, position: int, wait: float) -> dict[str, Any]:
 
 def main(argv: list[str]) -> None:
     """Do what the command line says and print the answer as one JSON line."""
-    os.umask(0o077)
     verb, folder = argv[0], Path(argv[1])
     answer = start(folder, argv[2], argv[3:]) if verb == "start" else follow(folder, int(argv[2]), float(argv[3]))
     print(json.dumps(answer))

@@ -81,7 +81,7 @@ def _look_control(cluster: DataFlowCluster) -> _Control:
     with cluster.control.get_client(name="pbx01") as ssh:
         works = same_password(cluster, cluster.control)
         facts, answers = ask_host(
-            ssh, "control", cluster.control, more=more, password_works=works, forwarding=may_forward(ssh)
+            ssh, "pbx01", cluster.control, more=more, password_works=works, forwarding=may_forward(ssh)
         )
         script = script_facts(cluster.script_folder, cluster.script_name, answers, cluster.server.host_key)
         return facts, script, look_nodes(cluster, ssh, script, facts), read_lock(ssh)

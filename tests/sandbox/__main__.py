@@ -15,7 +15,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.sandbox", description=__doc__)
     parser.add_argument("--variant", choices=("22.3", "22.8"), default="22.8", help="shape of the vendor's script")
     parser.add_argument("--fault", choices=sorted(FAULTS), action="append", default=[], help="what shall go wrong")
-    parser.add_argument("--no-blocks", action="store_true", help="save no blocks (no Prefect server is asked)")
     options = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -26,11 +25,22 @@ def main() -> None:
             FAULTS[fault](world)
         print(world.description())
         print(f"Up after {time.monotonic() - began:.1f} s.", flush=True)
-        if not options.no_blocks:
-            world.save_blocks("sandbox")
-            print("Saved the block data-flow-cluster/sandbox and those that it holds.", flush=True)
+        print(_save_blocks(world), flush=True)
         print("Ctrl-C ends it and leaves nothing behind.", flush=True)
         stop.wait()
+
+
+def _save_blocks(world: World) -> str:
+    """Save the blocks where a Prefect server is set, and tell what came of it."""
+    from prefect.settings import PREFECT_API_URL  # takes seconds to import, while the cluster is up already
+
+    if not PREFECT_API_URL.value():
+        return "No blocks saved: no Prefect server is set (prefect config set PREFECT_API_URL=…)."
+    try:
+        world.save_blocks("sandbox")
+    except Exception as error:  # the cluster in a box is of use without them
+        return f"No blocks saved: {PREFECT_API_URL.value()} answered {type(error).__name__}: {error}"
+    return "Saved the block data-flow-cluster/sandbox, and those that it holds, on " + PREFECT_API_URL.value()
 
 
 if __name__ == "__main__":

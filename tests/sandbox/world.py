@@ -123,6 +123,8 @@ class World:
             ),
             f"  PBX         {VIRTUAL_IP:<13} {self.pbx.url}  (self-signed, user {self.pbx.username})",
             f"  ClickHouse  25.8 of PyPI's chdb, on 127.0.0.1:{self.clickhouse_port} once installed",
+            f"  passwords   {self.password} of {self.control.user} on every host, {self.pbx.password} of "
+            f"{self.pbx.username} on the PBX; both end with this sandbox",
             f"  script      dataflow.sh as of PBX {self.variant}, {self.history_rows:,} call records to hand over",
         ]
         return "\n".join(lines)
