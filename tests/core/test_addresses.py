@@ -53,7 +53,7 @@ def test_a_network_holds_an_address_or_not(network_text: str, address_text: str,
     assert contains(network_text, address_text) is expected
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.ip_addresses(v=4), st.integers(0, 32), st.ip_addresses(v=4))
 def test_coverage_agrees_with_the_bits(base: IPv4Address, length: int, single: IPv4Address) -> None:
     """A network holds exactly the addresses that begin with the same bits."""
@@ -63,7 +63,7 @@ def test_coverage_agrees_with_the_bits(base: IPv4Address, length: int, single: I
     assert contains(f"{base}/{length}", str(base))
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.ip_addresses(v=4))
 def test_forms_of_one_address_are_one(single: IPv4Address) -> None:
     """With and without /32, and inside IPv6."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from dataclasses import fields
 from pathlib import Path
 
@@ -13,10 +11,7 @@ from hypothesis import strategies as st
 
 from flows.core.facts import (
     Answers,
-    Question,
-    ask,
     control_questions,
-    folders_of,
     host_facts,
     host_questions,
     password_record,
@@ -135,32 +130,6 @@ def test_each_fact_is_unknown_when_its_command_fails(name: str, field: str) -> N
     assert getattr(facts_of({name: (127, "sh: not found")}), field) is None
 
 
-def test_the_text_that_asks_really_runs(tmp_path: Path) -> None:
-    """The one shell text runs in bash and in a plain sh; codes, line ends, marks and input stay apart."""
-    questions = (
-        Question("no-line-end", "printf abc"),
-        Question("code", "exit 7"),
-        Question("tricky", "echo '1-2 end tricky 0'; echo 'facts-mark 1-2'"),
-        Question("quiet", "echo seen; echo hidden >&2"),
-        Question("loud", "echo trouble >&2; false", errors=True),
-        Question("input", "cat; echo rest"),
-        Question("missing", "no-such-program-anywhere"),
-        Question("empty", "true"),
-    )
-    for shell in ("bash", "sh"):
-        run = subprocess.run([shell, "-c", ask(questions)], capture_output=True, text=True, check=True, input="xyz")
-        assert split(run.stdout) == {
-            "no-line-end": (0, "abc"),
-            "code": (7, ""),
-            "tricky": (0, "1-2 end tricky 0\nfacts-mark 1-2\n"),
-            "quiet": (0, "seen\n"),
-            "loud": (1, "trouble\n"),
-            "input": (0, "rest\n"),
-            "missing": (127, ""),
-            "empty": (0, ""),
-        }
-
-
 def test_an_output_that_was_cut_off_keeps_what_is_whole() -> None:
     """A broken link leaves the last question unanswered, not wrong; a banner before is passed over."""
     text = "Welcome!\nfacts-mark 9-9\n9-9 begin a\nx\n\n9-9 end a 0\n9-9 begin b\nhal"
@@ -168,31 +137,11 @@ def test_an_output_that_was_cut_off_keeps_what_is_whole() -> None:
     assert split("no mark at all") == {}
 
 
-@settings(max_examples=30)
-@given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")), max_size=40))
+@settings(max_examples=20)
+@given(st.text("1-ab begindfacts-mark%s\\\"'$é漢😀\u2028\xa0", max_size=40))
 def test_what_a_command_prints_comes_back_as_it_was(text: str) -> None:
     """Any text between the marks is one answer."""
     assert split(f"facts-mark 1-1\n1-1 begin a\n{text}\n\n1-1 end a 3\n") == {"a": (3, f"{text}\n")}
-
-
-def test_the_real_questions_run_on_this_machine(tmp_path: Path) -> None:
-    """Every question of a host is answered with an exit code, and what every machine has is known.
-
-    The package tools are left out, because they take seconds.
-    """
-    for name in ("bash", "cat", "date", "df", "lsblk", "nproc", "uname", "ip", "ps"):
-        if found := shutil.which(name):
-            (tmp_path / name).symlink_to(found)
-    questions = host_questions(folders_of("/no/such/folder"), (), server_questions("/no/such"))
-    run = subprocess.run(
-        ["bash", "-c", ask(questions)], capture_output=True, text=True, check=True, env={"PATH": str(tmp_path)}
-    )
-    answers = split(run.stdout)
-    assert set(answers) == {question.name for question in questions}
-    host = host_facts("here", answers, sent=0.0, received=0.0, folders=folders_of("/no/such/folder"))
-    assert host.vcpu is not None and host.memory is not None and host.disks is not None
-    assert [disk.path for disk in host.disks] == list(folders_of("/no/such/folder"))
-    assert host.disks[1].mount == host.disks[0].mount
 
 
 def test_the_clock_is_read_between_sending_and_receiving() -> None:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from flows.core.facts import (
-    ask,
     control_questions,
     password_record,
     proposed_nodes,
     saved_parameters,
-    script_facts,
-    server_questions,
-    split,
 )
 from flows.core.facts.script import parse_options, parse_variables, parse_verbs
 
@@ -94,69 +89,6 @@ list:
         parse_variables("<html>")
 
 
-def run_control(folder: Path, programs: Path) -> dict[str, tuple[int, str]]:
-    """Ask the control node's questions of a folder on this machine, with our own stand-ins first on PATH."""
-    text = ask(control_questions(str(folder), "dataflow.sh", "192.0.2.1", "pbx"))
-    environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder)}
-    run = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True, env=environment)
-    return split(run.stdout)
-
-
-def program(folder: Path, name: str, text: str) -> None:
-    """Put a small program on PATH."""
-    path = folder / name
-    path.write_text(f"#!/bin/bash\n{text}\n")
-    path.chmod(0o755)
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Path:
-    """A sudo that always works and an ssh that never does."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    program(folder, "sudo", 'shift; exec "$@"')
-    program(folder, "ssh", "exit 255")
-    return folder
-
-
-def test_the_control_nodes_answers(tmp_path: Path, programs: Path) -> None:
-    """Script, hash, variables, HA words, key and known host are read by the real shell text."""
-    folder = tmp_path / "portsip guide"
-    (folder / "res").mkdir(parents=True)
-    (folder / "dataflow.sh").write_text(GETOPTS)
-    (folder / "ha_ctl.sh").write_text('[ "$1" = status ] && echo "pbx (ocf::portsip:pbx): Started pbx01"')
-    (folder / "res" / "vars.yml").write_text("pbx_image: portsip/pbx:22\n")
-    (folder / ".ssh").mkdir()
-    (folder / ".ssh" / "id_rsa.pub").write_text("ssh-rsa AAAA pbx@pbx01\n")
-    (folder / ".ssh" / "known_hosts").write_text("192.0.2.1 ssh-ed25519 AAAAC3\n")
-    program(programs, "ssh-keygen", "echo '# Host 192.0.2.1 found: line 1'; echo '192.0.2.1 ssh-ed25519 AAAAC3'")
-    answers = run_control(folder, programs)
-    script = script_facts(str(folder), "dataflow.sh", answers, "ssh-ed25519 AAAAC3")
-    assert script.present is True
-    assert len(script.sha256) == 64
-    assert script.verbs[0] == "run" and script.options == ("A", "a", "d", "i", "p")
-    assert script.variables == {"pbx_image": "portsip/pbx:22"}
-    assert script.ha_status is not None and "Started pbx01" in script.ha_status
-    assert (script.public_key, script.knows_server, script.logs_in) == ("ssh-rsa AAAA pbx@pbx01", True, False)
-    assert script_facts(str(folder), "x", answers, "ssh-ed25519 BBBB").knows_server is False
-    assert script_facts(str(folder), "x", answers, "SHA256:pinned-by-hash").knows_server is None
-
-
-def test_a_missing_script_is_absent_and_a_missing_key_is_empty(tmp_path: Path, programs: Path) -> None:
-    """Not there is an answer; what could not be read is unknown."""
-    script = script_facts("/f", "n", run_control(tmp_path / "nowhere", programs))
-    assert script.present is False
-    assert (script.sha256, script.options, script.variables, script.ha_status) == ("", (), None, None)
-    assert script.public_key == ""
-
-
-def test_show_is_asked_where_status_is_an_unknown_word(tmp_path: Path, programs: Path) -> None:
-    """An unknown verb prints `[error]:` and exits 0; the words of `show` are taken then."""
-    words = 'if [ "$1" = show ]; then echo "Cluster name: c"; else echo "[error]: unknown command $1"; fi'
-    (tmp_path / "ha_ctl.sh").write_text(words)
-    assert script_facts("/f", "n", run_control(tmp_path, programs)).ha_status == "Cluster name: c\n"
-
-
 def test_a_port_beside_22_is_in_the_known_name_and_the_login() -> None:
     """known_hosts writes other ports in brackets."""
     asked = {q.name: q.command for q in control_questions("/f", "n", "192.0.2.1", "pbx", 2222)}
@@ -196,17 +128,6 @@ def test_a_search_without_root_proves_no_absence() -> None:
 def test_the_password_record(answer: tuple[int, str], expected: tuple[bool | None, bool | None]) -> None:
     """There with a password, there without, not there, not to be known."""
     assert password_record({"password": answer}) == expected
-
-
-def test_the_password_itself_is_never_printed(tmp_path: Path, programs: Path) -> None:
-    """The question counts the lines; the secret stays in its file."""
-    (tmp_path / "dataflow").mkdir()
-    (tmp_path / "dataflow" / "system.ini").write_text("[dataflow]\npassword = s3cret-s3cret\n")
-    environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    text = ask(q for q in server_questions(str(tmp_path)) if q.name == "password")
-    run = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True, env=environment)
-    assert "s3cret" not in run.stdout + run.stderr
-    assert password_record(split(run.stdout)) == (True, True)
 
 
 @pytest.mark.timeout(10)

@@ -1,0 +1,80 @@
+"""The vendor's script: its command line as the guide prints it, and when its transcript means failure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.core.script import RunArguments, Transcript, failure, run_command
+
+ARGUMENTS = RunArguments("/var/lib/portsip", "192.168.1.26", "", "portsip/pbx:22", "portsip/clickhouse:25.8")
+GOOD = Transcript("run", "/folder", ("[info]: begin", "done"), 0, 10.0, 20.0)
+
+
+def test_the_command_line_is_that_of_the_guide() -> None:
+    """Step 5, word for word."""
+    assert run_command("dataflow.sh", ARGUMENTS) == [
+        *("/bin/bash", "dataflow.sh", "run", "-p", "/var/lib/portsip", "-a", "192.168.1.26"),
+        *("-i", "portsip/pbx:22", "-d", "portsip/clickhouse:25.8"),
+    ]
+
+
+def test_an_empty_setting_is_left_out_with_its_flag() -> None:
+    """A flag without a value would swallow the next one."""
+    only_public = replace(ARGUMENTS, private_address="", public_address="203.0.113.9", clickhouse_image="")
+    argv = run_command("dataflow.sh", only_public)
+    assert argv[5:] == ["-A", "203.0.113.9", "-i", "portsip/pbx:22"]
+
+
+def test_exit_code_0_without_a_reported_error_is_success() -> None:
+    """Both have to be so."""
+    assert failure(GOOD) == ""
+    assert failure(replace(GOOD, lines=())) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[error]: no such image", "[ERROR] no such image", "  [error] : no such image", "\x1b[31m[error]: no such image"],
+)
+def test_a_reported_error_is_a_failure_although_it_exits_0(line: str) -> None:
+    """The script prints `[error]:` and exits 0 for an unknown word, with colour or without."""
+    assert failure(replace(GOOD, lines=("begin", line))) == "the script reported an error: no such image (exit code 0)"
+
+
+def test_the_last_reported_error_is_told() -> None:
+    """It is nearest to the end."""
+    said = failure(replace(GOOD, lines=("[error]: first", "[error]: second"), exit_code=3))
+    assert said == "the script reported an error: second (exit code 3)"
+
+
+def test_the_word_error_inside_a_line_is_none() -> None:
+    """A log that speaks about errors is no failure."""
+    assert failure(replace(GOOD, lines=("0 errors, see [error]: section of the manual",))) == ""
+
+
+def test_a_bad_exit_code_tells_the_last_line() -> None:
+    """Blank lines at the end are passed over."""
+    assert failure(replace(GOOD, lines=("pulling", "no space left", " "), exit_code=1)) == (
+        "the script ended with exit code 1; its last line: no space left"
+    )
+    assert failure(replace(GOOD, lines=(), exit_code=1)).endswith("its last line: no output")
+
+
+def test_a_signal_is_named() -> None:
+    """Somebody killed it, whatever it said before."""
+    assert failure(replace(GOOD, lines=("[error]: x",), exit_code=-9)) == "the script was ended by signal 9"
+
+
+def test_a_script_without_an_end_has_not_ended_well() -> None:
+    """No exit code is no success."""
+    assert failure(replace(GOOD, exit_code=None, ended=None)) == "the script has not ended"
+
+
+@settings(max_examples=10)
+@given(st.lists(st.text("[eror]: \x1b", max_size=20), max_size=5), st.integers(-64, 255).filter(bool))
+def test_no_output_turns_a_bad_exit_code_into_success(lines: list[str], exit_code: int) -> None:
+    """Whatever it prints."""
+    assert failure(replace(GOOD, lines=tuple(lines), exit_code=exit_code))
