@@ -68,7 +68,7 @@ class DataFlowCluster(Block):
     )
     data_path: str = Field(
         default="/var/lib/portsip",
-        pattern=r"^/[^\s'\"$`\\]+$",
+        pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$",
         title="Data path (-p)",
         description="Folder on the server for Data Flow and ClickHouse data. Never change it once installed: "
         "another path is an empty database.",

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, SecretStr
 
 from blocks.channel import ChannelAdapter
 from blocks.docker_errors import refused, translated
-from blocks.errors import AccessDenied, CommandFailed, Unreachable
+from blocks.errors import AccessDenied, APIError, CommandFailed, Unreachable
 from blocks.rejected import refuse_if_rejected, remember_rejected
 from blocks.ssh_client import SshClient
 
@@ -126,28 +126,31 @@ class DockerHost(Block):
 
     def pull(self, client: docker.DockerClient, reference: str) -> Iterator[PullProgress]:
         """Pull an image, telling each step; raises when it is not there, refused, broken off or too slow."""
-        where, tried = f"registry {self.registry or 'Docker Hub'}", f"pulling {reference}"
-        deadline = time.monotonic() + self.pull_timeout
-        if self.registry_user:
+        registry = registry_of(reference)
+        where, tried = f"registry {registry or 'Docker Hub'}", f"pulling {reference}"
+        deadline, login = time.monotonic() + self.pull_timeout, self._login(registry)
+        if login:
             refuse_if_rejected(where, self.registry_user, self.registry_password)
         try:
             with translated(where, tried, self.registry_password.get_secret_value()):
                 # An empty login, not none: docker-py would go and read this machine's own docker logins.
-                lines = client.api.pull(reference, stream=True, decode=True, auth_config=self._login())
+                lines = client.api.pull(reference, stream=True, decode=True, auth_config=login)
                 for line in lines:
                     yield from self._progress(where, tried, line)
                     if time.monotonic() > deadline:
                         hint = "Raise the pull time-out; layers that are complete need not be pulled again."
-                        raise Unreachable(where, tried, f"not done after {self.pull_timeout:g} s", hint)
-        except AccessDenied:
-            if self.registry_user:
+                        raise APIError(where, tried, f"not done after {self.pull_timeout:g} s", hint)
+        except AccessDenied as error:
+            # "pull access denied" is also said of an image that does not exist, and is no verdict on the login.
+            if login and "pull access denied" not in error.answer:
                 remember_rejected(where, self.registry_user, self.registry_password)
             raise
 
-    def _login(self) -> dict[str, str]:
-        if not self.registry_user:
+    def _login(self, registry: str) -> dict[str, str]:
+        """The login, for the registry that it is for and no other."""
+        if not self.registry_user or registry != registry_of(f"{self.registry}/image"):
             return {}
-        password, server = self.registry_password.get_secret_value(), self.registry or _DOCKER_HUB
+        password, server = self.registry_password.get_secret_value(), registry or _DOCKER_HUB
         return {"username": self.registry_user, "password": password, "serveraddress": server}
 
     def _progress(self, where: str, tried: str, line: dict[str, Any]) -> Iterator[PullProgress]:
@@ -158,6 +161,13 @@ class DockerHost(Block):
         detail = line.get("progressDetail")
         if detail is not None and "id" in line:
             yield PullProgress(line["id"], line["status"], detail.get("current", 0), detail.get("total", 0))
+
+
+def registry_of(reference: str) -> str:
+    """The registry that an image's reference names; "" is Docker Hub, under whichever of its names."""
+    first, slash, _ = reference.removeprefix("https://").partition("/")
+    named = slash and ("." in first or ":" in first or first == "localhost")
+    return "" if not named or first in ("docker.io", "index.docker.io", "registry-1.docker.io") else first
 
 
 def _agreed_version(adapter: ChannelAdapter, timeout: float) -> str:

@@ -25,7 +25,8 @@ class SshHost(Block):
         ```python
         from blocks.ssh import SshHost
 
-        with SshHost.load("BLOCK_NAME").get_client() as ssh:
+        host = SshHost.load("BLOCK_NAME")
+        with host.get_client() as ssh:
             print(ssh.run(["uname", "-r"]).stdout)
         ```
     """

@@ -58,6 +58,11 @@ class SshClient:
         self._transport, self._sudo_password, self._timeout = transport, sudo_password, timeout
 
     @property
+    def alive(self) -> bool:
+        """Whether the connection still stands, as far as this side knows."""
+        return self._transport.is_active()
+
+    @property
     def host_key(self) -> str:
         """The host's (pinned and checked) public key, as known_hosts has it: type and base64."""
         key = self._transport.get_remote_server_key()

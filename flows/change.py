@@ -14,11 +14,11 @@ from prefect import Task, get_run_logger
 from blocks.cluster import DataFlowCluster
 from flows.core.change import ChangeLock, Order
 from flows.core.plan import Plan
-from flows.core.preflight import Rule, judge
+from flows.core.preflight import Rule, applicable, judge
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
 from flows.core.words import utc
-from flows.errors import DataFlowError
+from flows.errors import DataFlowError, PreflightFailed
 from flows.recorded import Recorded, recorded
 from flows.tasks.change_lock import acquire_lock, release_lock
 from flows.tasks.look import look
@@ -55,15 +55,28 @@ def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> str:
         if order.dry_run:
             return run.summary
         lock = run.step("lock", lambda: acquire_lock(cluster, _wanted(run, plan, world)))
+        resumed = run.unfinished = bool(lock.script)
         try:
             world, again = _plan(kind, cluster, run, again=True)
-            _same(cluster, plan, again)
+            if not resumed:  # else our own script may have changed something meanwhile
+                _same(cluster, plan, again)
             kind.carry_out(cluster, run, world, lock)
-        finally:
-            # Also after a failure: the lock stays, marked, only while the service may be half changed.
-            run.note(lock="kept and marked unfinished: only this change may go on" if run.unfinished else "given back")
-            run.step("unlock", lambda: release_lock(cluster, lock, unfinished=run.unfinished))
+        except BaseException:
+            _unlock(cluster, run, lock, failed=True)
+            raise
+        _unlock(cluster, run, lock)
         return run.summary
+
+
+def _unlock(cluster: DataFlowCluster, run: Recorded, lock: ChangeLock, *, failed: bool = False) -> None:
+    """Give the lock back; it stays, marked, while the service may be half changed. An earlier error is not hidden."""
+    try:
+        unlocked = run.step("unlock", lambda: release_lock(cluster, lock, unfinished=run.unfinished))
+        run.note(lock=unlocked.message)
+    except DataFlowError as error:
+        run.note(lock=f"still held by this run: {error}")
+        if not failed:
+            raise
 
 
 def _plan(kind: Kind, cluster: DataFlowCluster, run: Recorded, *, again: bool = False) -> tuple[World, Plan]:
@@ -71,10 +84,11 @@ def _plan(kind: Kind, cluster: DataFlowCluster, run: Recorded, *, again: bool = 
     order = run.report.order
     snapshot = run.step("look again" if again else "look", lambda: _named(look, again)(cluster))
     wish = wish_of(cluster, snapshot.taken_at, order, run.id)
-    found = judge(snapshot, wish, kind.rules, order.lowered)
+    rules = applicable(kind.rules, snapshot, wish)
+    found = judge(snapshot, wish, rules, order.lowered)
     run.note(findings=found, requirements=wish.requirements.source)
     judged = "preflight again" if again else "preflight"
-    run.step(judged, lambda: _named(preflight, again)(cluster.name, found, len(kind.rules), quiet=again))
+    run.step(judged, lambda: _named(preflight, again)(cluster.name, found, len(rules), quiet=again))
     plan = kind.plan(snapshot, wish, order.lowered)
     run.note(plan=plan)
     if not again:
@@ -103,9 +117,10 @@ def _wanted(run: Recorded, plan: Plan, world: World) -> ChangeLock:
 def _same(cluster: DataFlowCluster, plan: Plan, again: Plan) -> None:
     if plan.hash == again.hash:
         return
-    before, after = {*plan.steps, *plan.rests_on}, {*again.steps, *again.rests_on}
-    answer = f"plan {plan.hash} became {again.hash}: " + "; ".join(
-        str(item) for item in sorted(after - before, key=str)
+    before, after = (
+        {f"{s.task}: {s.title}" for s in p.steps} | {" ".join(r) for r in p.rests_on} for p in (plan, again)
     )
+    gone, new = ("; ".join(sorted(items)) or "nothing" for items in (before - after, after - before))
+    answer = f"plan {plan.hash} became {again.hash}. Gone: {gone}. New: {new}"
     hint = "Somebody changed the cluster between the look and the lock. Nothing was changed by us; press Retry."
-    raise DataFlowError(cluster.name, "looking again under the lock", answer, hint)
+    raise PreflightFailed(cluster.name, "looking again under the lock", answer, hint)

@@ -66,7 +66,7 @@ def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: Chan
     run.step("ssh-key", lambda: ssh_key(cluster))
     pulled = run.step("pull-image", lambda: pull_images(cluster, images, needed))
     argv = run_command(wish.script_name, install.arguments(snapshot, wish))
-    run.unfinished = needed
+    run.unfinished = run.unfinished or needed
     run.note(transcript=run.step("recreate", lambda: recreate(cluster, lock, run.folder, argv, needed)))
     run.note(service=run.step("settle", lambda: settle(cluster)))
     run.unfinished = False

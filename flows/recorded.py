@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar, overload
 
-from prefect import runtime
+from prefect import get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_UI_URL
 
 from blocks.cluster import DataFlowCluster
 from flows.core.change import Order, Outcome, Told
-from flows.core.redact import redact
 from flows.core.report import Report, Timed, markdown, summary
 from flows.errors import ChangeLocked, PreflightFailed, ScriptStillRunning
 from flows.tasks.secrets import secrets_of
@@ -75,16 +74,19 @@ def recorded(cluster: DataFlowCluster, order: Order) -> Iterator[Recorded]:
         yield run
         run.note(result="dry run" if order.dry_run else "done")
     except BaseException as error:
-        problem = redact(str(error) or type(error).__name__, secrets_of(cluster))
+        problem = redact_values(str(error) or type(error).__name__, cluster)
         run.note(result=_word(error), problem=problem)
+        try:
+            publish(run, cluster)
+        except Exception as unpublished:  # must not hide what the run failed of
+            get_run_logger().error("The report could not be stored: %s", unpublished)
         raise
-    finally:
-        run.note(ended=time.time())
-        publish(run, cluster)
+    publish(run, cluster)
 
 
 def publish(run: Recorded, cluster: DataFlowCluster) -> None:
     """Store the report as the run's artifact, redacted once more by value."""
+    run.note(ended=time.time())
     text = redact_values(markdown(run.report), cluster)
     key = "report-" + (re.sub(r"[^a-z0-9]+", "-", cluster.name.lower()).strip("-") or "cluster")
     description = f"{run.report.order.kind} {cluster.name}: {run.report.result}"
@@ -100,7 +102,7 @@ def redact_values(text: str, cluster: DataFlowCluster) -> str:
 
 def _word(error: BaseException) -> str:
     if isinstance(error, PreflightFailed | ChangeLocked):
-        return "refused, nothing was changed"
+        return "refused"
     if isinstance(error, ScriptStillRunning):
         return "the script is still running"
     return "failed" if isinstance(error, Exception) else "cancelled"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from posixpath import normpath
 
 from flows.core.snapshot import Container, DockerFacts
 
@@ -11,6 +12,7 @@ from flows.core.snapshot import Container, DockerFacts
 class Installed(StrEnum):
     """How much of the service is there."""
 
+    UNKNOWN = "unknown"
     ABSENT = "absent"
     COMPLETE = "complete"
     STOPPED = "stopped"
@@ -34,6 +36,7 @@ class Service:
 
 def service(docker: DockerFacts, data_path: str) -> Service:
     """Find the service by what its containers mount from the data path, never by name (names differ by release)."""
+    data_path = normpath(data_path)
     # The vendor's script leaves its schema migration's container behind when it is interrupted: a helper, not a part.
     ours = [c for c in docker.containers or () if _on(c, data_path) and "init" not in c.name]
     clickhouse = [c for c in ours if c.mounts.get("/var/lib/clickhouse", "").startswith(f"{data_path}/")]
@@ -44,6 +47,8 @@ def service(docker: DockerFacts, data_path: str) -> Service:
 
 def installed(docker: DockerFacts, data_path: str, pbx_image: str, clickhouse_image: str) -> Installed:
     """Compare what is there with the wanted images; a tag that meanwhile means another image counts as other."""
+    if docker.containers is None and docker.present is not False:
+        return Installed.UNKNOWN
     found = service(docker, data_path)
     if not found.containers and not found.strangers:
         return Installed.ABSENT

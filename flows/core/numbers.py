@@ -34,3 +34,12 @@ LOGIN_WAIT = 30.0
 
 REGISTRATION_WAIT = 60.0
 """Seconds for the new service to show up in the PBX's server row; after that it is reported as not seen."""
+
+REGISTRATION_POLL = 2.0
+"""Seconds between two looks for the registration."""
+
+SETTLE_POLL = 1.0
+"""Seconds between two looks while the service is not healthy yet."""
+
+PULL_REPORT = 1.0
+"""Seconds between two updates of a pull's progress in the UI; each is a call to the Prefect server."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from flows.core.change import Order, Outcome
@@ -161,4 +162,7 @@ def _script(report: Report) -> str:
     took = duration(script.ended - script.started) if script.ended else "not ended"
     head = f"## Script\n\n`{script.verb}` on pbx01: exit code {script.exit_code}, {took}. "
     head += f"The whole transcript ({len(script.lines)} lines, secrets masked) is `{script.folder}/log` on pbx01.\n\n"
-    return head + "```text\n" + "\n".join(script.lines[-LAST_LINES:]) + "\n```"
+    lines = script.lines[-LAST_LINES:]
+    # Longer than any that the script itself printed.
+    fence = "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line)), 0)
+    return f"{head}{fence}text\n" + "\n".join(lines) + f"\n{fence}"

@@ -187,4 +187,5 @@ class Snapshot:
     saved: tuple[SavedParameters, ...] | None = None  # None: could not be searched
     password_recorded: bool | None = None  # system.ini holds a ClickHouse password
     lock: ChangeLock | None = None  # who holds the cluster; None: nobody
+    script_runs: bool = False  # the script that the lock's holder started
     password_file: bool | None = None  # system.ini is there at all; None: could not be looked for

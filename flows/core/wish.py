@@ -78,5 +78,4 @@ def whitelist_until(wish: Wish) -> float:
 
 def target(snapshot: Snapshot, wish: Wish) -> str:
     """What a change aims at, in one line: address, data path, images."""
-    address = wish.private_address or wish.public_address
-    return f"{address}:{wish.data_path} {pbx_image(snapshot, wish)} {wish.clickhouse_image}"
+    return f"{','.join(whitelist_addresses(wish))}:{wish.data_path} {pbx_image(snapshot, wish)} {wish.clickhouse_image}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -38,4 +39,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", "<br>")
+    # A backslash in front of a pipe would take away the one that guards it.
+    text = re.sub(r"(\\*)\|", r"\1\1\\|", str(value))
+    return re.sub(r"\r\n|\r|\n", "<br>", text)

@@ -13,7 +13,7 @@ from flows.core.words import duration
 from flows.errors import ScriptFailed
 from flows.tasks.change_lock import mark
 from flows.tasks.policy import LOOK, told
-from flows.tasks.script import follow, job_state, run_folder, start_or_attach
+from flows.tasks.script import follow, place_job, run_folder, script_runs, start_or_attach
 
 
 @task(name="recreate", task_run_name="recreate", **LOOK)
@@ -24,14 +24,15 @@ def recreate(
 
     Yields `None` when nothing had to run. Raises `ScriptFailed`, `ScriptStillRunning`, `ChangeLocked`.
     """
-    running = _running(cluster, lock)
-    if not running and not needed:
-        return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
-    if not running:
-        with cluster.control.get_client(name="pbx01") as ssh:
-            mark(ssh, replace(lock, script=folder), "script")
-            start_or_attach(ssh, cluster, run_folder(folder), argv)
-    transcript = follow(cluster, run_folder(running or folder), argv[2])
+    with cluster.control.get_client(name="pbx01") as ssh:
+        place_job(ssh)
+        if script_runs(ssh, lock.script):
+            folder = lock.script
+        elif not needed:
+            return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
+        mark(ssh, replace(lock, script=folder), "script")
+        start_or_attach(ssh, cluster, run_folder(folder), argv)
+    transcript = follow(cluster, run_folder(folder), argv[2])
     if why := failure(transcript):
         answer = f"{why}. Last lines: " + " / ".join(transcript.lines[-3:])
         hint = f"The whole transcript is {transcript.folder}/log on pbx01. Settle the cause, then press Retry."
@@ -39,12 +40,3 @@ def recreate(
     took = duration((transcript.ended or transcript.started) - transcript.started)
     message = f"dataflow.sh {transcript.verb} ended with exit code 0 after {took}, {len(transcript.lines)} lines"
     return told(Outcome("recreate", True, message), transcript)
-
-
-def _running(cluster: DataFlowCluster, lock: ChangeLock) -> str:
-    """The folder of a script that an earlier attempt started and that still runs; "" when there is none."""
-    if not lock.script:
-        return ""
-    with cluster.control.get_client(name="pbx01") as ssh:
-        state = job_state(ssh, run_folder(lock.script))["state"]
-    return lock.script if state in ("running", "waiting-for-input") else ""

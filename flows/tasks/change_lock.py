@@ -14,13 +14,15 @@ from flows.core.change import ChangeLock, Outcome, Told
 from flows.core.numbers import STATE_FOLDER
 from flows.errors import ChangeLocked
 from flows.tasks.policy import LOOK, told
+from flows.tasks.script import script_runs
 
 LOCK_FILE = f"{STATE_FOLDER}/change.lock"
 
 # The account's own, nobody else's; the script that runs there is started by the account, not by root.
 _PREPARE = f"mkdir -p {STATE_FOLDER}/runs && chmod 700 {STATE_FOLDER} {STATE_FOLDER}/runs && chown"
+# A link that is cut in the middle ends the input early: what is not all there must not become the lock.
 _ACQUIRE = (
-    f"umask 077; t={LOCK_FILE}.$$; cat > $t; ln $t {LOCK_FILE} 2>/dev/null; c=$?; rm -f $t; "
+    f"umask 077; t={LOCK_FILE}.$$; cat > $t; [ $(wc -c < $t) = %d ] && ln $t {LOCK_FILE} 2>/dev/null; c=$?; rm -f $t; "
     f"[ $c = 0 ] || cat {LOCK_FILE}"
 )
 
@@ -40,7 +42,8 @@ def acquire_lock(cluster: DataFlowCluster, wanted: ChangeLock) -> Told[ChangeLoc
     with cluster.control.get_client(name="pbx01") as ssh:
         owner = shlex.quote(f"{cluster.control.user}:")
         ssh.run(f"{_PREPARE} {owner} {STATE_FOLDER} {STATE_FOLDER}/runs", sudo=True)
-        answer = ssh.run(_ACQUIRE, stdin=json.dumps(wanted.as_dict())).stdout
+        text = json.dumps(wanted.as_dict())
+        answer = ssh.run(_ACQUIRE % len(text.encode()), stdin=text).stdout
         if not answer:
             return told(Outcome("lock", None, "taken"), wanted)
         held = ChangeLock(**json.loads(answer))
@@ -61,12 +64,15 @@ def mark(ssh: SshClient, lock: ChangeLock, phase: str) -> ChangeLock:
 
 @task(name="unlock", task_run_name="unlock", **LOOK)
 def release_lock(cluster: DataFlowCluster, lock: ChangeLock, *, unfinished: bool) -> Outcome:
-    """Give the lock back, or leave it marked `unfinished`; a lock that is not this run's is left alone."""
+    """Give the lock back, or leave it marked `unfinished`; a lock that is not this run's is left alone.
+
+    While the script of this change runs, nobody else gets the lock, whatever `unfinished` says.
+    """
     with cluster.control.get_client(name="pbx01") as ssh:
         held = read_lock(ssh)
         if held is None or held.run != lock.run:
             return told(Outcome("unlock", None, "not this run's any more: left alone"))
-        if unfinished:
+        if unfinished or script_runs(ssh, held.script):
             mark(ssh, held, "unfinished")
             return told(Outcome("unlock", None, "kept and marked unfinished: only this change may go on"))
         ssh.run(["rm", "-f", LOCK_FILE])

@@ -33,10 +33,11 @@ from flows.tasks.look_docker import look_docker
 from flows.tasks.look_hosts import ask_host, look_nodes, may_forward, same_password
 from flows.tasks.look_pbx import look_pbx
 from flows.tasks.policy import LOOK, told
+from flows.tasks.script import script_runs
 
 T = TypeVar("T")
 
-_Control = tuple[HostFacts, ScriptFacts, tuple[HostFacts, ...], ChangeLock | None]
+_Control = tuple[HostFacts, ScriptFacts, tuple[HostFacts, ...], ChangeLock | None, bool]
 _Server = tuple[HostFacts, DockerFacts, tuple[SavedParameters, ...] | None, bool | None, bool | None]
 
 
@@ -50,7 +51,7 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         control = _submit(pool, lambda: _look_control(cluster))
         server = _submit(pool, lambda: _look_server(cluster))
         pbx: Future[PbxFacts] = _submit(pool, lambda: look_pbx(cluster))
-        control_facts, script, nodes, lock = control.result()
+        control_facts, script, nodes, lock, runs = control.result()
         server_facts, docker, saved, password_file, password_recorded = server.result()
         pbx_facts = pbx.result()
     snapshot = Snapshot(
@@ -65,6 +66,7 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         password_recorded=password_recorded,
         password_file=password_file,
         lock=lock,
+        script_runs=runs,
     )
     said = f"PBX {pbx_facts.version}, {2 + len(nodes)} hosts, {len(docker.containers or ())} containers on the server"
     return told(Outcome("look", None, said), snapshot)
@@ -84,7 +86,9 @@ def _look_control(cluster: DataFlowCluster) -> _Control:
             ssh, "pbx01", cluster.control, more=more, password_works=works, forwarding=may_forward(ssh)
         )
         script = script_facts(cluster.script_folder, cluster.script_name, answers, cluster.server.host_key)
-        return facts, script, look_nodes(cluster, ssh, script, facts), read_lock(ssh)
+        lock = read_lock(ssh)
+        runs = lock is not None and script_runs(ssh, lock.script)
+        return facts, script, look_nodes(cluster, ssh, script, facts), lock, runs
 
 
 def _look_server(cluster: DataFlowCluster) -> _Server:

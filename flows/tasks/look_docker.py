@@ -11,7 +11,7 @@ from docker.errors import ImageNotFound
 from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
 from flows.core.snapshot import Container, DockerFacts, Image
-from flows.errors import AccessDenied, APIError, CommandFailed
+from flows.errors import AccessDenied, APIError, CommandFailed, Unreachable
 
 NOT_INSTALLED = 127
 """Exit code of a shell that knows no such command."""
@@ -29,7 +29,9 @@ def look_docker(cluster: DataFlowCluster, ssh: SshClient, images: Iterable[str] 
             return read_docker(client, (cluster.pbx_image, cluster.clickhouse_image, *images))
     except CommandFailed as error:
         return DockerFacts(present=error.exit_code != NOT_INSTALLED, trouble=str(error))
-    except (AccessDenied, APIError) as error:
+    except (AccessDenied, APIError, Unreachable) as error:
+        if not ssh.alive:
+            raise
         return DockerFacts(present=True, trouble=str(error))
 
 

@@ -14,12 +14,11 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
 from flows.core.change import Outcome
+from flows.core.numbers import PULL_REPORT
 from flows.core.words import size
 from flows.errors import CommandFailed
 from flows.tasks.look_docker import NOT_INSTALLED, read_docker
 from flows.tasks.policy import PREPARE, told
-
-_REPORT_EVERY = 1.0
 
 
 @task(name="pull-image", task_run_name="pull-image", **PREPARE)
@@ -60,7 +59,7 @@ def _pull(cluster: DataFlowCluster, client: docker.DockerClient, reference: str)
     for step in cluster.docker.pull(client, reference):
         if step.total:
             layers[step.layer] = (step.done, step.total)
-        if layers and time.monotonic() - shown > _REPORT_EVERY:
+        if layers and time.monotonic() - shown > PULL_REPORT:
             done, total = (sum(pair) for pair in zip(*layers.values(), strict=True))
             shown = time.monotonic()
             update_progress_artifact(artifact, 100 * done / total)

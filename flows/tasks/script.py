@@ -32,14 +32,18 @@ def run_folder(run_id: str) -> str:
     return f"{STATE_FOLDER}/runs/{run_id}"
 
 
+def place_job(ssh: SshClient) -> None:
+    """Put the program that runs the script on the control node; one that runs already is not disturbed."""
+    ssh.write(JOB, files("flows.remote").joinpath("job.py").read_text(), mode=0o700)
+
+
 def start_or_attach(ssh: SshClient, cluster: DataFlowCluster, folder: str, argv: list[str]) -> dict[str, Any]:
     """Start the script in its own session, unless this run started it before; returns the job's state.
 
     Raises `ChangeLocked` while a script of another run is still running.
     """
-    ssh.write(JOB, files("flows.remote").joinpath("job.py").read_text(), mode=0o700)
     specification = {
-        "env": {"DEBIAN_FRONTEND": "noninteractive"},
+        "env": {"DEBIAN_FRONTEND": "noninteractive", "TERM": "xterm"},
         "patterns": PATTERNS,
         "secrets": secrets_of(cluster),
         "prompt_after": PROMPT_AFTER,
@@ -54,10 +58,12 @@ def start_or_attach(ssh: SshClient, cluster: DataFlowCluster, folder: str, argv:
     return state
 
 
-def job_state(ssh: SshClient, folder: str) -> dict[str, Any]:
-    """The state of a script that was started before; `absent` when it never was."""
-    state: dict[str, Any] = json.loads(ssh.run(["python3", JOB, "follow", folder, "0", "0"]).stdout)
-    return state
+def script_runs(ssh: SshClient, run_id: str) -> bool:
+    """Whether the script that a run started before still runs; `run_id` is "" where none was started."""
+    if not run_id:
+        return False
+    answer = ssh.run(["python3", JOB, "follow", run_folder(run_id), "0", "0"]).stdout
+    return json.loads(answer)["state"] in ("running", "waiting-for-input")
 
 
 def follow(cluster: DataFlowCluster, folder: str, verb: str) -> Transcript:
@@ -88,14 +94,10 @@ class _Reader:
         self._log = get_run_logger()
 
     def read(self, ssh: SshClient) -> dict[str, Any]:
-        """One answer of the job: its state, and the lines since the last one, which go to the Prefect log."""
-        argv = ["python3", JOB, "follow", self._folder, str(self._position), str(FOLLOW_WAIT)]
-        state: dict[str, Any] = json.loads(ssh.run(argv, timeout=FOLLOW_WAIT + FOLLOW_ANSWER).stdout)
-        while state["text"]:
-            self._take(state["text"])
-            self._position = state["position"]
-            argv[4:] = [str(self._position), "0"]
-            state = json.loads(ssh.run(argv).stdout)
+        """The job's state, and the lines since the last one, which go to the Prefect log; all of them once it ended."""
+        state = self._ask(ssh)
+        while state["text"] and state["state"] != "running":
+            state = self._ask(ssh)
         return state
 
     def refuse(self, where: str, state: dict[str, Any]) -> None:
@@ -105,7 +107,8 @@ class _Reader:
             answer = "its process is gone and left no exit code (was the control node rebooted?)"
             raise ScriptFailed(where, "following the script", answer, hint)
         if state["state"] == "waiting-for-input":
-            raise self._still_running(where, state, f"it asks: {state['prompt']!r}")
+            answer = f" Answer it on the control node: echo ANSWER > {self._folder}/answer."
+            raise self._still_running(where, state, f"it asks: {state['prompt']!r}", answer)
         now = time.monotonic()
         if now - self._heard > self._cluster.silence_timeout:
             raise self._still_running(where, state, f"no line for {self._cluster.silence_timeout:.0f} s")
@@ -116,11 +119,20 @@ class _Reader:
         """Say that the link is gone, and go on trying within the script's time-out."""
         self._log.warning("Lost sight of the script, which goes on by itself: %s", error)
         if time.monotonic() - self._began > self._cluster.script_timeout:
-            hint = "The script is not stopped by this. Press Retry when the control node can be reached: it attaches."
+            hint = f"The script is not stopped by this; its log is {self._folder}/log there. Press Retry once the "
+            hint += "control node can be reached: it attaches."
             raise ScriptStillRunning(error.where, "following the script", error.answer, hint) from error
 
+    def _ask(self, ssh: SshClient) -> dict[str, Any]:
+        argv = ["python3", JOB, "follow", self._folder, str(self._position), str(FOLLOW_WAIT)]
+        state: dict[str, Any] = json.loads(ssh.run(argv, timeout=FOLLOW_WAIT + FOLLOW_ANSWER).stdout)
+        self._position = state["position"]
+        if state["text"]:
+            self._heard = time.monotonic()
+            self._take(state["text"])
+        return state
+
     def _take(self, text: str) -> None:
-        self._heard = time.monotonic()
         for line in redact(text, self._secrets).splitlines():
             self.lines.append(line)
             if len(self.lines) <= MOST_LOG_LINES:
@@ -128,9 +140,9 @@ class _Reader:
             if len(self.lines) == MOST_LOG_LINES:
                 self._log.info("More lines follow; they stay in %s/log on the control node.", self._folder)
 
-    def _still_running(self, where: str, state: dict[str, Any], why: str) -> ScriptStillRunning:
+    def _still_running(self, where: str, state: dict[str, Any], why: str, answer: str = "") -> ScriptStillRunning:
         hint = (
-            f"It was not stopped and the lock is kept. Look: tail -f {self._folder}/log. Press Retry to attach again. "
-            f"To stop it is your decision: kill {state['script_pid']} on the control node."
+            f"It was not stopped and the lock is kept. Look: tail -f {self._folder}/log.{answer} Press Retry to attach "
+            f"again. To stop it is your decision: kill {state['script_pid']} on the control node."
         )
         return ScriptStillRunning(where, "following the script", f"pid {state['script_pid']} still runs; {why}", hint)

@@ -11,7 +11,7 @@ from blocks.cluster import DataFlowCluster
 from flows.core.addresses import same
 from flows.core.change import Outcome, Told
 from flows.core.installed import Service, service
-from flows.core.numbers import REGISTRATION_WAIT
+from flows.core.numbers import REGISTRATION_POLL, REGISTRATION_WAIT
 from flows.core.tables import SERVER, TABLES, Tables, read_tables
 from flows.errors import VerificationFailed
 from flows.tasks.look_docker import look_docker
@@ -64,4 +64,4 @@ def _registration(cluster: DataFlowCluster) -> str:
             if time.monotonic() > deadline:
                 get_run_logger().warning("The PBX does not show %s as its Data Flow server.", " or ".join(wanted))
                 return f"NOT seen as registered on the PBX, which shows {', '.join(shown) or 'no address'}"
-            time.sleep(2)
+            time.sleep(REGISTRATION_POLL)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from flows.core.findings import Level
 from flows.core.preflight import account, containers, control, disks, install, machine, network, pbx, software
 from flows.core.preflight.rule import Rule, Unknown, judge, known, registered
+from flows.core.snapshot import Snapshot
+from flows.core.wish import Wish
 
 # Findings that `judge` itself makes, beside those of the rules.
 OTHER_FINDINGS = {
@@ -36,4 +38,24 @@ RULES_INSTALL: tuple[Rule, ...] = (
 )
 """The same rules before an install, which mends by itself what is only a note here."""
 
-__all__ = ["OTHER_FINDINGS", "RULES_INSTALL", "RULES_LOOK", "Rule", "Unknown", "judge", "known", "registered"]
+_DONE_BY_THE_SCRIPT = frozenset({"host.apt-running", "host.port-taken", "docker.unusable"})
+
+
+def applicable(rules: tuple[Rule, ...], snapshot: Snapshot, wish: Wish) -> tuple[Rule, ...]:
+    """The rules to judge by now: what this change's own script is doing is no reason not to attach to it."""
+    if not snapshot.script_runs or not install.ours(snapshot, wish):
+        return rules
+    return tuple(rule for rule in rules if rule.id not in _DONE_BY_THE_SCRIPT)
+
+
+__all__ = [
+    "OTHER_FINDINGS",
+    "RULES_INSTALL",
+    "RULES_LOOK",
+    "Rule",
+    "Unknown",
+    "applicable",
+    "judge",
+    "known",
+    "registered",
+]

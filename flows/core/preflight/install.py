@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.core.installed import Installed, installed
-from flows.core.preflight.rule import known, rule
+from flows.core.preflight.rule import Unknown, rule
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish, pbx_image, target
 
@@ -11,16 +11,24 @@ DEPLOY = "Step 5"
 
 
 def state(snapshot: Snapshot, wish: Wish) -> Installed:
-    """How much of the wanted service is on the server; raises Unknown when its containers are not known."""
-    if snapshot.docker.present is not False:
-        known(snapshot.docker.containers, f"the containers of {snapshot.server.name}")
+    """How much of the wanted service is on the server."""
     return installed(snapshot.docker, wish.data_path, pbx_image(snapshot, wish), wish.clickhouse_image)
 
 
-def _ours(snapshot: Snapshot, wish: Wish) -> bool:
+def ours(snapshot: Snapshot, wish: Wish) -> bool:
     """Whether what is half there is this run's own, or an unfinished change with the same target."""
     lock = snapshot.lock
     return lock is not None and lock.may_be_taken_by(wish.run, target(snapshot, wish))
+
+
+def _foreign(snapshot: Snapshot, wish: Wish, *states: Installed) -> bool:
+    """Whether the service is in one of these states and nobody's unfinished change explains it."""
+    if ours(snapshot, wish):
+        return False
+    now = state(snapshot, wish)
+    if now is Installed.UNKNOWN:
+        raise Unknown(f"the containers of {snapshot.server.name}")
+    return now in states
 
 
 @rule(
@@ -31,7 +39,8 @@ def _ours(snapshot: Snapshot, wish: Wish) -> bool:
 )
 def new_token(snapshot: Snapshot, wish: Wish) -> str | None:
     """If a new authentication token is generated, the existing instance must be deleted and recreated."""
-    if wish.new_token and state(snapshot, wish) is not Installed.ABSENT:
+    there = set(Installed) - {Installed.ABSENT}
+    if wish.new_token and _foreign(snapshot, wish, *there):
         return "a new token was asked for, but the service is installed already"
     return None
 
@@ -44,7 +53,7 @@ def new_token(snapshot: Snapshot, wish: Wish) -> str | None:
 )
 def other_version(snapshot: Snapshot, wish: Wish) -> str | None:
     """Deploy the Data Flow Service (where none with other images runs)."""
-    if state(snapshot, wish) is not Installed.OTHER_IMAGE or _ours(snapshot, wish):
+    if not _foreign(snapshot, wish, Installed.OTHER_IMAGE):
         return None
     running = ", ".join(f"{c.name} from {c.image} ({c.image_id[:19]})" for c in snapshot.docker.containers or ())
     wanted = f"{pbx_image(snapshot, wish)} and {wish.clickhouse_image}"
@@ -59,7 +68,7 @@ def other_version(snapshot: Snapshot, wish: Wish) -> str | None:
 )
 def stopped(snapshot: Snapshot, wish: Wish) -> str | None:
     """Deploy the Data Flow Service (where it is not merely stopped)."""
-    if state(snapshot, wish) is Installed.STOPPED and not _ours(snapshot, wish):
+    if _foreign(snapshot, wish, Installed.STOPPED):
         return "the service is installed with the wanted images, but a container does not run"
     return None
 
@@ -72,7 +81,7 @@ def stopped(snapshot: Snapshot, wish: Wish) -> str | None:
 )
 def partial(snapshot: Snapshot, wish: Wish) -> str | None:
     """Deploy the Data Flow Service (where no half of one is left)."""
-    if state(snapshot, wish) is Installed.PARTIAL and not _ours(snapshot, wish):
+    if _foreign(snapshot, wish, Installed.PARTIAL):
         return "only a part of the service's containers is on the server"
     return None
 
