@@ -52,8 +52,8 @@ class ChangeLock:
     """Who holds the cluster: run id, name and link, since when (UTC), what it aims at, and how far it came.
 
     `phase` is "preparing" until the script may run, then "script"; a run that ended badly after that leaves
-    "unfinished" behind. `script` names the run folder of the script that was last started. `boot_id` tells whether
-    the control node was rebooted since.
+    "unfinished" behind. `script` names the run folder of the script that was last started, and `runs` tells whether
+    that one still ran when the lock was taken. `boot_id` tells whether the control node was rebooted since.
     """
 
     run: str
@@ -65,6 +65,7 @@ class ChangeLock:
     phase: str
     boot_id: str = ""
     script: str = ""
+    runs: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For the lock file on the control node."""

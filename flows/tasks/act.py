@@ -13,7 +13,7 @@ from flows.core.words import duration
 from flows.errors import ScriptFailed
 from flows.tasks.change_lock import mark
 from flows.tasks.policy import LOOK, told
-from flows.tasks.script import follow, place_job, run_folder, script_runs, start_or_attach
+from flows.tasks.script import run_folder, start_and_follow
 
 
 @task(name="recreate", task_run_name="recreate", **LOOK)
@@ -24,15 +24,13 @@ def recreate(
 
     Yields `None` when nothing had to run. Raises `ScriptFailed`, `ScriptStillRunning`, `ChangeLocked`.
     """
+    if not needed and not lock.runs:
+        return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
+    if lock.runs:
+        folder = lock.script
     with cluster.control.get_client(name="pbx01") as ssh:
-        place_job(ssh)
-        if script_runs(ssh, lock.script):
-            folder = lock.script
-        elif not needed:
-            return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
         mark(ssh, replace(lock, script=folder), "script")
-        start_or_attach(ssh, cluster, run_folder(folder), argv)
-    transcript = follow(cluster, run_folder(folder), argv[2])
+    transcript = start_and_follow(cluster, run_folder(folder), argv)
     if why := failure(transcript):
         answer = f"{why}. Last lines: " + " / ".join(transcript.lines[-3:])
         hint = f"The whole transcript is {transcript.folder}/log on pbx01. Settle the cause, then press Retry."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 from dataclasses import replace
@@ -12,7 +13,7 @@ from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
 from flows.core.change import ChangeLock, Outcome, Told
 from flows.core.numbers import STATE_FOLDER
-from flows.errors import ChangeLocked
+from flows.errors import ChangeLocked, CommandFailed
 from flows.tasks.policy import LOOK, told
 from flows.tasks.script import script_runs
 
@@ -20,17 +21,44 @@ LOCK_FILE = f"{STATE_FOLDER}/change.lock"
 
 # The account's own, nobody else's; the script that runs there is started by the account, not by root.
 _PREPARE = f"mkdir -p {STATE_FOLDER}/runs && chmod 700 {STATE_FOLDER} {STATE_FOLDER}/runs && chown"
-# A link that is cut in the middle ends the input early: what is not all there must not become the lock.
-_ACQUIRE = (
-    f"umask 077; t={LOCK_FILE}.$$; cat > $t; [ $(wc -c < $t) = %d ] && ln $t {LOCK_FILE} 2>/dev/null; c=$?; rm -f $t; "
-    f"[ $c = 0 ] || cat {LOCK_FILE}"
-)
+# Whoever changes the lock says what it found there; under the guard nobody else comes between, so of two runs that
+# take over the same unfinished change one loses. A link cut in the middle ends the input early: half a lock is none.
+_OTHER = 45
+_SWAP = f"""
+umask 077; exec 9>{LOCK_FILE}.guard; flock -w 10 9 || exit 1; t={LOCK_FILE}.new; cat > $t
+[ "$(wc -c < $t)" = "$length" ] || exit 1
+found=$(if [ -e {LOCK_FILE} ]; then sha256sum < {LOCK_FILE} | cut -d' ' -f1; fi)
+if [ "$found" != "$expected" ]; then if [ -e {LOCK_FILE} ]; then cat {LOCK_FILE}; fi; exit {_OTHER}; fi
+if [ "$length" = 0 ]; then rm -f {LOCK_FILE} $t; else mv -f $t {LOCK_FILE}; fi
+"""
 
 
 def read_lock(ssh: SshClient) -> ChangeLock | None:
     """The lock as it stands; `None` when nobody holds it."""
     text = ssh.read(LOCK_FILE)
-    return ChangeLock(**json.loads(text)) if text else None
+    return _parse(ssh, text) if text else None
+
+
+def _parse(ssh: SshClient, text: str) -> ChangeLock:
+    try:
+        return ChangeLock(**json.loads(text))
+    except (ValueError, TypeError) as error:
+        hint = f"It was not written by this version: look at {LOCK_FILE} there, and ask whoever runs another one."
+        raise ChangeLocked(ssh.where, "reading the change lock", f"unreadable ({error})", hint) from error
+
+
+def _swap(ssh: SshClient, found: ChangeLock | None, new: ChangeLock | None) -> ChangeLock | None:
+    """Put `new` in the place of the lock that was `found` (`None`: none); returns what stands there afterwards."""
+    before, after = ("" if lock is None else json.dumps(lock.as_dict()) for lock in (found, new))
+    expected = hashlib.sha256(before.encode()).hexdigest() if before else ""
+    settings = f"length={len(after.encode())}; expected={expected}"
+    answer = ssh.run(settings + _SWAP, stdin=after, check=False)
+    if answer.exit_code == _OTHER:
+        return _parse(ssh, answer.stdout) if answer.stdout else None
+    if answer.exit_code != 0:
+        hint = f"Look at {STATE_FOLDER} on the control node: is its disk full, or does something hold the guard?"
+        raise CommandFailed(ssh.where, "writing the change lock", answer.stderr.strip(), hint, answer.exit_code)
+    return new
 
 
 @task(name="lock", task_run_name="lock", **LOOK)
@@ -42,24 +70,31 @@ def acquire_lock(cluster: DataFlowCluster, wanted: ChangeLock) -> Told[ChangeLoc
     with cluster.control.get_client(name="pbx01") as ssh:
         owner = shlex.quote(f"{cluster.control.user}:")
         ssh.run(f"{_PREPARE} {owner} {STATE_FOLDER} {STATE_FOLDER}/runs", sudo=True)
-        text = json.dumps(wanted.as_dict())
-        answer = ssh.run(_ACQUIRE % len(text.encode()), stdin=text).stdout
-        if not answer:
+        held = _swap(ssh, None, wanted)
+        if held == wanted:
             return told(Outcome("lock", None, "taken"), wanted)
-        held = ChangeLock(**json.loads(answer))
-        if not held.may_be_taken_by(wanted.run, wanted.target):
-            raise _locked(ssh.where, held, wanted.boot_id)
+        if held is None or not held.may_be_taken_by(wanted.run, wanted.target):
+            raise _locked(ssh.where, held or wanted, wanted.boot_id)
         if held.run != wanted.run:
             get_run_logger().info("Going on with the unfinished change of %s (%s).", held.holder, held.since)
-        taken = mark(ssh, replace(wanted, script=held.script), wanted.phase)
+        # Asked before the second look: a script that ends behind it must not be started again on what the look saw.
+        taken = replace(wanted, script=held.script, runs=script_runs(ssh, held.script))
+        _replace(ssh, held, taken)
         return told(Outcome("lock", None, f"taken over from {held.holder}, {held.phase}"), taken)
 
 
-def mark(ssh: SshClient, lock: ChangeLock, phase: str) -> ChangeLock:
-    """Write how far the change came into the lock."""
-    marked = replace(lock, phase=phase)
-    ssh.write(LOCK_FILE, json.dumps(marked.as_dict()))
-    return marked
+def mark(ssh: SshClient, lock: ChangeLock, phase: str) -> None:
+    """Write how far the change came into the lock; raises `ChangeLocked` when it is not this run's any more."""
+    held = read_lock(ssh)
+    if held is None or held.run != lock.run:
+        raise _locked(ssh.where, held or lock, lock.boot_id)
+    _replace(ssh, held, replace(lock, phase=phase))
+
+
+def _replace(ssh: SshClient, held: ChangeLock, new: ChangeLock | None) -> None:
+    now = _swap(ssh, held, new)
+    if now != new:
+        raise _locked(ssh.where, now or held, held.boot_id)
 
 
 @task(name="unlock", task_run_name="unlock", **LOOK)
@@ -75,7 +110,7 @@ def release_lock(cluster: DataFlowCluster, lock: ChangeLock, *, unfinished: bool
         if unfinished or script_runs(ssh, held.script):
             mark(ssh, held, "unfinished")
             return told(Outcome("unlock", None, "kept and marked unfinished: only this change may go on"))
-        ssh.run(["rm", "-f", LOCK_FILE])
+        _replace(ssh, held, None)
         return told(Outcome("unlock", None, "given back"))
 
 

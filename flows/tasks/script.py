@@ -32,11 +32,6 @@ def run_folder(run_id: str) -> str:
     return f"{STATE_FOLDER}/runs/{run_id}"
 
 
-def place_job(ssh: SshClient) -> None:
-    """Put the program that runs the script on the control node; one that runs already is not disturbed."""
-    ssh.write(JOB, files("flows.remote").joinpath("job.py").read_text(), mode=0o700)
-
-
 def start_or_attach(ssh: SshClient, cluster: DataFlowCluster, folder: str, argv: list[str]) -> dict[str, Any]:
     """Start the script in its own session, unless this run started it before; returns the job's state.
 
@@ -48,6 +43,7 @@ def start_or_attach(ssh: SshClient, cluster: DataFlowCluster, folder: str, argv:
         "secrets": secrets_of(cluster),
         "prompt_after": PROMPT_AFTER,
     }
+    _place_job(ssh)
     answer = ssh.run(
         ["python3", JOB, "start", folder, cluster.script_folder, *argv], stdin=json.dumps(specification)
     ).stdout
@@ -62,22 +58,34 @@ def script_runs(ssh: SshClient, run_id: str) -> bool:
     """Whether the script that a run started before still runs; `run_id` is "" where none was started."""
     if not run_id:
         return False
+    _place_job(ssh)
     answer = ssh.run(["python3", JOB, "follow", run_folder(run_id), "0", "0"]).stdout
     return json.loads(answer)["state"] in ("running", "waiting-for-input")
 
 
-def follow(cluster: DataFlowCluster, folder: str, verb: str) -> Transcript:
-    """Read the script's log until it ends, over connections that are opened anew when one breaks or freezes.
+def _place_job(ssh: SshClient) -> None:
+    """Put job.py on the control node, always ours: one that runs already is not disturbed."""
+    ssh.write(JOB, files("flows.remote").joinpath("job.py").read_text(), mode=0o700)
 
-    Raises `ScriptStillRunning` when our waiting ends before the script, `ScriptFailed` when its process vanished.
+
+def start_and_follow(cluster: DataFlowCluster, folder: str, argv: list[str]) -> Transcript:
+    """Start the script or attach to it, and read its log to the end; a link that breaks or freezes is opened anew.
+
+    Raises `ChangeLocked` while a script of another run still runs, `ScriptStillRunning` when our waiting ends before
+    the script, `ScriptFailed` when its process vanished.
     """
-    reader = _Reader(cluster, folder)
+    reader, started = _Reader(cluster, folder), False
     while True:
         try:
             with cluster.control.get_client(name="pbx01") as ssh:
+                if not started:  # asked again when the link broke in the middle: one folder is one start
+                    start_or_attach(ssh, cluster, folder, argv)
+                    started = True
                 while (state := reader.read(ssh))["state"] != "finished":
                     reader.refuse(ssh.where, state)
-            return Transcript(verb, folder, tuple(reader.lines), state["exit_code"], state["started"], state["ended"])
+            return Transcript(
+                argv[2], folder, tuple(reader.lines), state["exit_code"], state["started"], state["ended"]
+            )
         except Unreachable as error:
             reader.lost(error)
             time.sleep(FOLLOW_RECONNECT)
@@ -117,7 +125,7 @@ class _Reader:
 
     def lost(self, error: Unreachable) -> None:
         """Say that the link is gone, and go on trying within the script's time-out."""
-        self._log.warning("Lost sight of the script, which goes on by itself: %s", error)
+        self._log.warning("Lost sight of pbx01, where the script goes on by itself: %s", error)
         if time.monotonic() - self._began > self._cluster.script_timeout:
             hint = f"The script is not stopped by this; its log is {self._folder}/log there. Press Retry once the "
             hint += "control node can be reached: it attaches."
