@@ -17,6 +17,8 @@ _REFUSED = re.compile(
     r"unauthorized|authentication required|pull access denied|access forbidden|no basic auth|denied: requested",
     re.IGNORECASE,
 )
+_NO_IMAGE = re.compile(r"manifest .*unknown|manifest unknown|no such image|repository does not exist", re.IGNORECASE)
+_NO_WAY = re.compile(r"dial tcp|connection refused|no such host|i/o timeout|TLS handshake", re.IGNORECASE)
 _NO_ROOM = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _SILENT = (
     requests.Timeout,
@@ -44,7 +46,7 @@ def translate(error: Exception, where: str, tried: str, secret: str = "") -> Dat
     """Our error for one of theirs; `None` for what is none of theirs."""
     text = _without(secret, str(error) or type(error).__name__)
     if isinstance(error, docker.errors.APIError):
-        return refused(where, _call_of(error) or tried, _without(secret, _answer_of(error)), error.status_code or 0)
+        return refused(where, f"{tried}{_call_of(error)}", _without(secret, _answer_of(error)), error.status_code or 0)
     if isinstance(error, docker.errors.ContainerError):
         return CommandFailed(where, tried, text, "See the container's log.", int(error.exit_status))
     if isinstance(error, (docker.errors.DockerException, docker.errors.StreamParseError)):
@@ -67,12 +69,17 @@ def refused(where: str, tried: str, answer: str, status: int = 0) -> DataFlowErr
     if _NO_ROOM.search(answer):
         hint = "Make room where Docker unpacks images (docker system df), then run again."
         return APIError(where, tried, answer, hint, status)
+    if _NO_IMAGE.search(answer):
+        return APIError(where, tried, answer, "Check the image's name and tag in the cluster's block.", status)
+    if _NO_WAY.search(answer):
+        hint = "Check the server's way to the registry: name service, proxy, firewall."
+        return APIError(where, tried, answer, hint, status)
     return APIError(where, tried, answer, "See the log of the Docker engine (journalctl -u docker).", status)
 
 
 def _call_of(error: docker.errors.APIError) -> str:
     request = getattr(error.response, "request", None)
-    return f"{request.method} {request.path_url.partition('?')[0]}" if request is not None else ""
+    return f" ({request.method} {request.path_url.partition('?')[0]})" if request is not None else ""
 
 
 def _answer_of(error: docker.errors.APIError) -> str:

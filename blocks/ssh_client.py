@@ -114,8 +114,10 @@ class SshClient:
 
     def write(self, path: str, text: str, *, mode: int = 0o600, sudo: bool = False) -> None:
         """Write a file atomically: readers see the old text or the new one, never a half."""
-        target = shlex.quote(path)
-        script = f'umask 077; t={target}.new.$$; cat > "$t" && chmod {mode:o} "$t" && mv -f "$t" {target}'
+        target, length = shlex.quote(path), len(text.encode())
+        # A link that is cut in the middle ends the input early, which `cat` cannot tell from the end.
+        whole = f'[ "$(wc -c < "$t")" = {length} ] && chmod {mode:o} "$t" && mv -f "$t" {target}'
+        script = f'umask 077; t={target}.new.$$; cat > "$t" && {whole} || {{ rm -f "$t"; exit 1; }}'
         self.run(script, stdin=text, sudo=sudo)
 
     def open_port(self, port: int, host: str = "127.0.0.1") -> paramiko.Channel:
@@ -136,9 +138,11 @@ class SshClient:
     def _sudo(self, text: str) -> str:
         if not self._sudo_password.get_secret_value():
             return f"sudo -n {text}"
-        # The password travels on standard input only, and only to a sudo that will read it: where none is asked for,
-        # it would otherwise end up in the command's own input. `-k` leaves remembered sign-ins out of it.
-        asked = f"{{ printf '%s\\n' \"$p\"; cat; }} | sudo -k -S -p '' {text}"
+        # The password travels on standard input only, and only to a sudo that reads it: one that asks for none would
+        # leave it to the command's own input, and one that refused it would take the next lines for more attempts.
+        # So it is tried alone first. `-k` leaves remembered sign-ins out of it.
+        say, ask = "printf '%s\\n' \"$p\"", "sudo -k -S -p ''"
+        asked = f"if {say} | {ask} true; then {{ {say}; cat; }} | {ask} {text}; else exit 1; fi"
         return f"IFS= read -r p; if sudo -k -n true 2>/dev/null; then unset p; sudo -n {text}; else {asked}; fi"
 
     def _stdin(self, text: str, sudo: bool) -> bytes:

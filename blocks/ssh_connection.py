@@ -25,6 +25,8 @@ def connect(host: str, port: int, timeout: float, through: SshClient | None = No
     transport.channel_timeout = timeout
     try:
         transport.start_client(timeout=timeout)
+        if not transport.initial_kex_done:  # paramiko returns as if nothing were wrong when the time is over
+            raise TimeoutError("the SSH server did not finish its greeting in time")
     except BaseException:
         transport.close()
         raise

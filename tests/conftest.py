@@ -19,6 +19,9 @@ os.environ |= {
     "PREFECT_HOME": _HOME.name,
     "PREFECT_TEST_MODE": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # Test mode would write thousands of debug lines for each run.
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "ERROR",
     "DO_NOT_TRACK": "1",
     # Without it a proxy of the developer's network is asked for loopback addresses.
     "NO_PROXY": "127.0.0.1,localhost",

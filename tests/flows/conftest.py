@@ -42,12 +42,10 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def cluster(world: World, prefect_server: str) -> Any:
-    """The block that points at it, saved and loaded again as a run has it."""
-    from blocks.cluster import DataFlowCluster
-    from tests.sandbox.saved_blocks import save
+    """The block that points at it, as a run has it."""
+    from tests.flows.story_support import block_of
 
-    save(world, "sandbox")
-    return DataFlowCluster.load("sandbox")
+    return block_of(world)
 
 
 @pytest.fixture
@@ -66,6 +64,7 @@ def read_run(state: Any) -> Run:
     """Everything that Prefect has of the run with this final state."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter, LogFilter
+    from prefect.client.schemas.sorting import ArtifactSort
     from prefect.logging.handlers import APILogHandler
 
     asyncio.run(_flushed(APILogHandler))
@@ -73,14 +72,15 @@ def read_run(state: Any) -> Run:
     with get_client(sync_client=True) as client:
         only = FlowRunFilter.model_validate({"id": {"any_": [run_id]}})
         artifacts = client.read_artifacts(
-            artifact_filter=ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}})
+            artifact_filter=ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}}),
+            sort=ArtifactSort.CREATED_DESC,
         )
         reports = [str(a.data) for a in artifacts if (a.key or "").startswith("report-")]
         task_runs = client.read_task_runs(flow_run_filter=only, limit=200)
         logs = client.read_logs(LogFilter.model_validate({"flow_run_id": {"any_": [run_id]}}), limit=200)
     return Run(
         state,
-        reports[-1] if reports else "",
+        reports[0] if reports else "",
         {
             t.name: f"{t.state.name}: {t.state.message}"
             for t in sorted(task_runs, key=lambda t: str(t.start_time))

@@ -97,8 +97,9 @@ def before_step(world: World, step: int, act: Callable[[], object]) -> Iterator[
     def watch() -> None:
         while vendor.current_step(world.control) != step and not over.is_set():
             time.sleep(0.01)
-        act()
-        vendor.let_go_on(world.control)
+        if not over.is_set():
+            act()
+            vendor.let_go_on(world.control)
 
     thread = threading.Thread(target=watch)
     thread.start()

@@ -92,7 +92,8 @@ def _only_the_script(world: World, cluster: Any, folder: str) -> Any:
 
     @flow(name="only-the-script")
     def only_the_script() -> None:
-        ssh_key(cluster)
+        if not world.server.path("/home/pbx/.ssh/authorized_keys").exists():
+            ssh_key(cluster)
         wanted = ChangeLock(folder, "a test", "now", "", "install", "target", "preparing")
         lock = acquire_lock(cluster, wanted, return_state=True).result().value
         try:
@@ -149,10 +150,8 @@ def test_an_unhealthy_database_ends_the_waiting(world: World, cluster: Any, inst
     def fall_ill() -> None:
         world.engine.faults.unhealthy.add(DATABASE)
         health = world.engine.container(DATABASE).health
-        while health is not None and health.status == "healthy" and health.streak == 0:
+        while health is not None and health.status != "unhealthy":
             time.sleep(0.02)
-        if health is not None:
-            health.status = "unhealthy"
 
     with before_step(world, 17, fall_ill):
         run = install(edited(cluster, settle_timeout=1))
