@@ -11,13 +11,12 @@ import subprocess
 import sys
 import tempfile
 import termios
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.sandbox.clickhouse import engine_library
+from tests.sandbox.clickhouse import ensure_engine
 from tests.sandbox.demo_processes import marked
 
 ROOT = Path(__file__).parents[1]
@@ -77,11 +76,9 @@ def assert_nothing_left(folder: Path) -> None:
 
 def test_the_demo_installs_through_the_deployment_and_shows_what_it_did(folder: Path) -> None:
     """Without a terminal it ends with the run's exit status: table of tasks, report, address."""
-    engine_library("25.8")  # a first download of the engine is no part of the demo's time
-    start = time.monotonic()
+    ensure_engine("25.8")  # a first download of the engine is no part of the demo's time
     demo = Demo(folder)
     assert demo.end() == 0, demo.output
-    assert time.monotonic() - start < 120
     last_screen = demo.output[demo.output.index("seconds  result") :]
     for task in ("preflight", "whitelist", "token", "ssh-key", "pull-image", "recreate", "verify-row-counts"):
         assert re.search(rf"^{task} +Completed ", last_screen, re.MULTILINE), task
