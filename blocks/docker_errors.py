@@ -17,7 +17,7 @@ _REFUSED = re.compile(
     r"unauthorized|authentication required|pull access denied|access forbidden|no basic auth|denied: requested",
     re.IGNORECASE,
 )
-_NO_IMAGE = re.compile(r"manifest .*unknown|manifest unknown|no such image|repository does not exist", re.IGNORECASE)
+_NO_IMAGE = re.compile(r"manifest .*(?:unknown|not found)|no such image|repository does not exist", re.IGNORECASE)
 _NO_WAY = re.compile(r"dial tcp|connection refused|no such host|i/o timeout|TLS handshake", re.IGNORECASE)
 _NO_ROOM = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 _SILENT = (

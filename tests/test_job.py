@@ -168,7 +168,7 @@ def test_a_question_is_told_and_can_be_answered(node: Node) -> None:
     asking = until(node.follow, lambda state: state["state"] != "running")
     assert (asking["state"], asking["prompt"]) == ("waiting-for-input", "keep ***? [Y/n]")
     (node.run("one") / "answer").write_text("Y\n")
-    seen = until(node.follow, lambda state: state["state"] == "running")
+    seen = until(node.follow, lambda state: state["state"] == "running" and "got" in state["text"])
     assert (seen["text"], seen["prompt"]) == ("keep ***? [Y/n] Y\ngot Y\n", "")
 
 

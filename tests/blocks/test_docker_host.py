@@ -147,7 +147,9 @@ def test_an_error_of_the_engine_names_call_and_status(server: Server) -> None:
     server.engine.faults.answers["GET /info"] = (500, "the disk is on fire")
     with (
         server.ssh.get_client() as ssh,
-        pytest.raises(APIError, match=r"tried GET /v1\.41/info; got: 500: the disk is on fire") as caught,
+        pytest.raises(
+            APIError, match=r"tried the Docker API \(GET /v1\.41/info\); got: 500: the disk is on fire"
+        ) as caught,
         DockerHost().get_client(ssh) as client,
     ):
         client.info()

@@ -164,10 +164,10 @@ def test_a_wrong_sudo_password_is_sent_once_over_all_runs(world: World, cluster:
 
 
 REGISTRY = {
-    "refuses": ({"refuse": True}, "connection refused", "journalctl -u docker"),
+    "refuses": ({"refuse": True}, "connection refused", "way to the registry"),
     "breaks-off": ({"fail_after": 50}, "unexpected EOF", "journalctl -u docker"),
     "full-disk": ({"full_disk": True}, "no space left on device", "Make room where Docker unpacks"),
-    "no-such-image": ({"images": {}}, "manifest for portsip/pbx:22 not found", ""),
+    "no-such-image": ({"images": {}}, "manifest for portsip/pbx:22 not found", "name and tag"),
 }
 
 
