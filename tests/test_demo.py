@@ -107,7 +107,7 @@ def _terminate(demo: Demo) -> None:
     [
         ("starting a Prefect server", False, _interrupt, 130),
         ("the blocks are saved", False, _terminate, 143),
-        ("preflight +Running", True, _type_control_c, 130),
+        (r"preflight +\w+", True, _type_control_c, 130),
     ],
     ids=["interrupted-at-once", "terminated-while-deploying", "control-c-during-the-run"],
 )

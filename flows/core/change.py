@@ -10,7 +10,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Order:
-    """What a person asked for: the same for every kind of change."""
+    """What a person asked for: the same for every kind of change.
+
+    `reason`, `deep` (fingerprints too), `on_failure` ("recover" or "stop"), `confirm` (the cluster's name, typed),
+    `verb` (start, stop, restart) and `restore_point` (its id) matter only to the kinds that have them in their form.
+    """
 
     kind: str
     cluster: str
@@ -19,6 +23,12 @@ class Order:
     requested_by: str
     ticket: str
     new_token: bool = False
+    reason: str = ""
+    deep: bool = False
+    on_failure: str = "recover"
+    confirm: str = ""
+    verb: str = ""
+    restore_point: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,8 @@ class ChangeLock:
 
     `phase` is "preparing" until the script may run, then "script"; a run that ended badly after that leaves
     "unfinished" behind. `script` names the run folder of the script that was last started, and `runs` tells whether
-    that one still ran when the lock was taken. `boot_id` tells whether the control node was rebooted since.
+    that one still ran when the lock was taken. `boot_id` tells whether the control node was rebooted since. `change` is
+    the id of the change folder there: whoever goes on with an unfinished change goes on with its folder.
     """
 
     run: str
@@ -66,6 +77,7 @@ class ChangeLock:
     boot_id: str = ""
     script: str = ""
     runs: bool = False
+    change: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """For the lock file on the control node."""
