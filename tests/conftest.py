@@ -17,9 +17,8 @@ for name in [name for name in os.environ if name.startswith("PREFECT_")]:
 _HOME = tempfile.TemporaryDirectory(prefix="prefect-tests-", ignore_cleanup_errors=True)
 os.environ |= {
     "PREFECT_HOME": _HOME.name,
-    "PREFECT_TEST_MODE": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # Test mode would write thousands of debug lines for each run.
+    # No PREFECT_TEST_MODE: it sets both levels to DEBUG whatever stands here, thousands of lines for each run.
     "PREFECT_LOGGING_LEVEL": "INFO",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "ERROR",
     "DO_NOT_TRACK": "1",

@@ -7,20 +7,26 @@ import signal
 import threading
 import time
 
-from tests.sandbox.world import FAULTS, World
+from tests.sandbox.clickhouse import WHEELS
+from tests.sandbox.world import World
+from tests.sandbox.world_faults import FAULTS
 
 
 def main() -> None:
     """Start the world, tell what it is, save the blocks, wait."""
     parser = argparse.ArgumentParser(prog="python -m tests.sandbox", description=__doc__)
     parser.add_argument("--variant", choices=("22.3", "22.8"), default="22.8", help="shape of the vendor's script")
+    parser.add_argument(
+        "--installed", choices=sorted(WHEELS), default="", help="installed long ago, with this ClickHouse"
+    )
+    parser.add_argument("--live-calls", action="store_true", help="Data Flow inserts new call records all the time")
     parser.add_argument("--fault", choices=sorted(FAULTS), action="append", default=[], help="what shall go wrong")
     options = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     began = time.monotonic()
-    with World(variant=options.variant) as world:
+    with World(variant=options.variant, installed=options.installed, live_calls=options.live_calls) as world:
         for fault in options.fault:
             FAULTS[fault](world)
         print(world.description())
@@ -40,7 +46,7 @@ def _save_blocks(world: World) -> str:
         world.save_blocks("sandbox")
     except Exception as error:  # the cluster in a box is of use without them
         return f"No blocks saved: {PREFECT_API_URL.value()} answered {type(error).__name__}: {error}"
-    return "Saved the block data-flow-cluster/sandbox, and those that it holds, on " + PREFECT_API_URL.value()
+    return f"Saved the block data-flow-cluster/sandbox, and those that it holds, on {PREFECT_API_URL.value()}"
 
 
 if __name__ == "__main__":

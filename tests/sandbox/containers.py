@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.sandbox.clickhouse import ensure_engine
@@ -17,6 +17,19 @@ from tests.sandbox.docker_database import write_configuration
 
 HERE = Path(__file__).parent
 PYTHON = (sys.executable, "-S", "-E", "-I")
+
+
+@dataclass(frozen=True)
+class LiveCalls:
+    """Calls that go on: so many inserts a second of so many records each, and the ledger of what was acknowledged.
+
+    `asynchronous` inserts are acknowledged before ClickHouse has them on disk (`wait_for_async_insert=0`).
+    """
+
+    ledger: str
+    rate: float = 20
+    rows: int = 3
+    asynchronous: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class Surroundings:
     pbx_token: Callable[[], str] = str
     history_rows: int = 250_000
     history_days: int = 200
+    live: LiveCalls | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +157,7 @@ def _start_dataflow(job: Job, around: Surroundings) -> Child:
         "private_ipv4": _option(job.command, "-x"),
         "public_ipv4": _option(job.command, "-z"),
         "ready": str(job.ready),
+        "live": asdict(around.live) if around.live else None,
     }
     return Child([*PYTHON, str(HERE / "docker_run_dataflow.py")], job.own, json.dumps(task))
 

@@ -1,5 +1,6 @@
-"""`make demo`: the main job for real, through a Prefect server and worker of its own, on a cluster in a box.
+"""`make demo`: the main jobs for real, through a Prefect server and worker of its own, on a cluster in a box.
 
+Installs Data Flow with ClickHouse 24.8, lets calls come in, upgrades to 25.8 and recreates, each as its own run.
 On a terminal everything stays up until Ctrl-C, for a look at the UI; else the demo ends with the run's exit
 status. Nothing that it started is left afterwards, however it ends.
 """
@@ -15,15 +16,19 @@ import tempfile
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from tests.sandbox import demo_run
 from tests.sandbox.demo_processes import DemoFailed, Processes
 from tests.sandbox.prefect_server import ROOT, PrefectServer
 
+if TYPE_CHECKING:
+    from tests.sandbox.world import World
+
 POOL = "on-premises"
-DEPLOYMENT = "install-data-flow/sandbox"
+OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
 DEADLINE = 600.0
-"""Seconds that the run may take."""
+"""Seconds that one run may take."""
 
 STARTED = time.monotonic()
 
@@ -67,9 +72,10 @@ def _demo(processes: Processes) -> int:
     tempfile.tempdir = str(processes.folder)
     tell("starting a Prefect server, and meanwhile the cluster in a box")
     server.start()
+    from tests.sandbox.saved_blocks import save
     from tests.sandbox.world import World
 
-    with World() as world:
+    with World(live_calls=True) as world:
         tell("the cluster in a box is up")
         server.wait()
         tell(f"the Prefect server is up: {server.url}")
@@ -77,29 +83,51 @@ def _demo(processes: Processes) -> int:
         server.post("/work_pools/", {"name": POOL, "type": "process", "base_job_template": template})
         server.start_worker(POOL)
         server.start_deploy(ROOT / "prefect.yaml")
-        world.save_blocks("sandbox")
+        save(world, "sandbox", clickhouse_image=OLDER)
         tell("the blocks are saved")
         processes.finish("prefect-deploy", 60)
+        # Its schedule is for a real cluster, whose block is not there.
+        watching = server.get("/deployments/name/reconcile-data-flow/on-premises")
+        server.post(f"/deployments/{watching['id']}/pause_deployment", {})
         tell("the flows are deployed")
-        return _run(server)
+        status = _runs(server, world)
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            print("\nEverything stays up until Ctrl-C.", flush=True)
+            _stay(server)
+        return status
 
 
-def _run(server: PrefectServer) -> int:
-    run = demo_run.start(server, DEPLOYMENT)
+def _runs(server: PrefectServer, world: World) -> int:
+    """Install, let calls come in, upgrade, recreate; the first run that does not complete ends it."""
+    from tests.sandbox.saved_blocks import save
+
+    if status := _run(server, "install-data-flow"):
+        return status
+    before = len(world.acknowledged())
+    while len(world.acknowledged()) < before + 100:
+        time.sleep(0.1)
+    tell(f"{len(world.acknowledged()):,} calls came in and were acknowledged; more come in all the time")
+    save(world, "sandbox", clickhouse_image=NEWER)
+    tell(f"the administrator names {NEWER} in the block")
+    status = _run(server, "upgrade-data-flow") or _run(server, "recreate-data-flow", whole=True)
+    missing = world.missing_records()
+    calls = len(world.acknowledged())
+    print(f"calls    {calls:,} acknowledged by ClickHouse through all this, {len(missing):,} missing in it or doubled")
+    return status or int(bool(missing))
+
+
+def _run(server: PrefectServer, flow: str, *, whole: bool = False) -> int:
+    run = demo_run.start(server, f"{flow}/sandbox")
     page = f"{server.url}/v2/runs/flow-run/{run['id']}"
-    tell(f"started {DEPLOYMENT} as {run['name']}: {page}")
+    tell(f"started {flow}/sandbox as {run['name']}: {page}")
     final = demo_run.follow(server, run["id"], DEADLINE, tell)
-    _summary(server, final, page)
-    status = 0 if final["state_type"] == "COMPLETED" else 1
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        print("\nEverything stays up until Ctrl-C.", flush=True)
-        _stay(server)
-    return status
+    _summary(server, final, page, whole=whole or final["state_type"] != "COMPLETED")
+    return 0 if final["state_type"] == "COMPLETED" else 1
 
 
-def _summary(server: PrefectServer, run: dict[str, object], page: str) -> None:
+def _summary(server: PrefectServer, run: dict[str, object], page: str, *, whole: bool) -> None:
     report = demo_run.report(server, str(run["id"]))
-    if report:
+    if report and whole:
         print(f"\n{report['data']}\n")
     lines = demo_run.table(server, str(run["id"]))
     width = max([4, *(len(line.name) for line in lines)])
@@ -114,7 +142,8 @@ def _summary(server: PrefectServer, run: dict[str, object], page: str) -> None:
     print(f"\nchecked  {checked}")
     print(f"run      {state['name']}{': ' if state['message'] else ''}{state['message'] or ''}")
     print(f"         {page}")
-    place = f"{server.url}/v2/artifacts/artifact/{report['id']} (printed above)" if report else "none"
+    above = " (printed above)" if whole else ""
+    place = f"{server.url}/v2/artifacts/artifact/{report['id']}{above}" if report else "none"
     print(f"report   {place}")
     print(f"UI       {server.url}", flush=True)
 

@@ -1,15 +1,15 @@
 """A stand-in for the `docker` program: the verbs that the vendor's script and our flows use.
 
 Runs as `python -S -E -I docker_cli.py VERB ...` with the engine's socket in `SANDBOX_DOCKER_SOCKET`. It
-imports little (no pathlib), because its start is part of every command's time.
+imports little (no pathlib, and the socket without what Python puts around it), because its start is part of every
+command's time.
 """
 
 from __future__ import annotations
 
+import _socket as socket
 import os
-import socket
 import sys
-import threading
 
 SOCKET = os.environ.get("SANDBOX_DOCKER_SOCKET", "/var/run/docker.sock")
 SHOWN = "/var/run/docker.sock"
@@ -40,6 +40,8 @@ def connect() -> socket.socket:
 
 def dial() -> int:
     """Join standard input and output with the engine's socket; each direction ends by itself."""
+    import threading  # here only: no other verb needs it
+
     line = connect()
 
     def upwards() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from docker_cli import Failure, connect  # type: ignore[import-not-found]
+
+if TYPE_CHECKING:
+    import _socket as socket
 
 
 def escape(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from typing import Any
 
 Found = dict[str, list[str]]
@@ -76,3 +78,15 @@ def create_body(found: Found, image: str, command: list[str]) -> dict[str, Any]:
             "StartPeriod": duration(either(found, "health-start-period", default="0s")),
         }
     return body
+
+
+def fill(template: str, values: Any) -> str:
+    """Go's templates, as far as `{{.Name.Name}}` and `{{json .Name}}`."""
+
+    def one(found: re.Match[str]) -> str:
+        value = values
+        for name in filter(None, found[2].split(".")):
+            value = value.get(name, "<no value>") if isinstance(value, dict) else "<no value>"
+        return json.dumps(value, separators=(",", ":")) if found[1] or not isinstance(value, str) else value
+
+    return re.sub(r"\{\{\s*(json )?\s*\.([\w.]*)\s*\}\}", one, template)

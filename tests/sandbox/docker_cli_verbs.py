@@ -5,15 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
-import re
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from docker_cli import Failure  # type: ignore[import-not-found]
 from docker_cli_call import call, escape, follow  # type: ignore[import-not-found]
-from docker_cli_options import create_body, either, every, options  # type: ignore[import-not-found]
+from docker_cli_options import create_body, either, every, fill, options  # type: ignore[import-not-found]
 
 
 def run(words: list[str]) -> int:
@@ -43,7 +41,7 @@ def _version(words: list[str]) -> int:
     found, _ = options(words)
     facts = call("GET", "/version")
     if template := either(found, "f", "format"):
-        print(_fill(template, {"Server": facts, "Client": facts}))
+        print(fill(template, {"Server": facts, "Client": facts}))
     else:
         print(f"Client:\n Version:           {facts['Version']}\n API version:       {facts['ApiVersion']}\n")
         print(f"Server:\n Engine:\n  Version:          {facts['Version']}")
@@ -59,24 +57,12 @@ def _info(words: list[str]) -> int:
         "format",
         default="Server Version: {{.ServerVersion}}\nDocker Root Dir: {{.DockerRootDir}}",
     )
-    print(_fill(template, facts))
+    print(fill(template, facts))
     return 0
 
 
-def _fill(template: str, values: Any) -> str:
-    """Go's templates, as far as `{{.Name.Name}}` and `{{json .Name}}`."""
-
-    def one(found: re.Match[str]) -> str:
-        value = values
-        for name in filter(None, found[2].split(".")):
-            value = value.get(name, "<no value>") if isinstance(value, dict) else "<no value>"
-        return json.dumps(value, separators=(",", ":")) if found[1] or not isinstance(value, str) else value
-
-    return re.sub(r"\{\{\s*(json )?\s*\.([\w.]*)\s*\}\}", one, template)
-
-
-def _login_file() -> Path:
-    return Path(os.environ.get("HOME", "/root")) / ".docker" / "config.json"
+def _login_file() -> str:
+    return os.environ.get("HOME", "/root") + "/.docker/config.json"
 
 
 def _saved_login(image: str) -> str:
@@ -84,7 +70,8 @@ def _saved_login(image: str) -> str:
     first = image.partition("/")[0]
     server = first if "." in first or ":" in first else "https://index.docker.io/v1/"
     try:
-        saved = json.loads(_login_file().read_text())["auths"][server]["auth"]
+        with open(_login_file()) as file:  # noqa: PTH123 - pathlib takes long to start
+            saved = json.load(file)["auths"][server]["auth"]
     except (OSError, KeyError, ValueError):
         return ""
     user, _, password = base64.b64decode(saved).decode().partition(":")
@@ -97,10 +84,10 @@ def _login(words: list[str]) -> int:
     password = sys.stdin.read().strip() if "--password-stdin" in words else either(found, "p", "password")
     user, server = either(found, "u", "user", "username"), (rest or ["https://index.docker.io/v1/"])[0]
     call("POST", "/auth", {"username": user, "password": password, "serveraddress": server})
-    file = _login_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    os.makedirs(_login_file().rpartition("/")[0], exist_ok=True)  # noqa: PTH103
     auth = base64.b64encode(f"{user}:{password}".encode()).decode()
-    file.write_text(json.dumps({"auths": {server: {"auth": auth}}}))
+    with open(_login_file(), "w") as file:  # noqa: PTH123
+        json.dump({"auths": {server: {"auth": auth}}}, file)
     print("Login Succeeded")
     return 0
 
@@ -116,9 +103,9 @@ def _pull(words: list[str]) -> int:
     return 0
 
 
-def _run(words: list[str]) -> int:
+def _made(words: list[str]) -> tuple[str, dict[str, list[str]]]:
+    """Create a container, with its image pulled where that is missing; its id, and the options."""
     found, (image, *command) = options(words, stop_at_first=True)
-    name = either(found, "name")
     try:
         call("GET", f"/images/{escape(image)}/json")
     except Failure as missing:
@@ -126,11 +113,28 @@ def _run(words: list[str]) -> int:
             raise
         print(f"Unable to find image '{image}' locally", file=sys.stderr)
         _pull([image])
+    name = escape(either(found, "name"))
+    with _said_with_help():
+        return str(call("POST", f"/containers/create?name={name}", create_body(found, image, command))["Id"]), found
+
+
+@contextmanager
+def _said_with_help() -> Iterator[None]:
     try:
-        made = call("POST", f"/containers/create?name={escape(name)}", create_body(found, image, command))["Id"]
-        call("POST", f"/containers/{made}/start")
+        yield
     except Failure as failure:
         raise Failure(f"docker: {failure.text}.\nSee 'docker run --help'.", 125) from None
+
+
+def _create(words: list[str]) -> int:
+    print(_made(words)[0])
+    return 0
+
+
+def _run(words: list[str]) -> int:
+    made, found = _made(words)
+    with _said_with_help():
+        call("POST", f"/containers/{made}/start")
     if "d" in found or "detach" in found:
         print(made)
         return 0
@@ -178,7 +182,7 @@ def _inspect(words: list[str], kinds: tuple[str, ...] = ("containers", "images")
             print(f"Error: No such {what}: {name}", file=sys.stderr)
             code = 1
     if template := either(found, "f", "format"):
-        print("\n".join(_fill(template, answer) for answer in answers))
+        print("\n".join(fill(template, answer) for answer in answers))
     else:
         print(json.dumps(answers, indent=4))
     return code
@@ -209,7 +213,7 @@ def _list(words: list[str]) -> int:
     elif "format" not in found:
         print("CONTAINER ID   IMAGE   STATUS   NAMES")
     for entry in entries:
-        print(_fill(template, {**entry, "ID": entry["Id"][:12], "Names": entry["Names"][0].lstrip("/")}))
+        print(fill(template, {**entry, "ID": entry["Id"][:12], "Names": entry["Names"][0].lstrip("/")}))
     return 0
 
 
@@ -219,6 +223,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "login": _login,
     "pull": _pull,
     "run": _run,
+    "create": _create,
     "logs": _logs,
     "start": lambda words: _stop(words, "start"),
     "stop": _stop,

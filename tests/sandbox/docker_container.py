@@ -84,15 +84,20 @@ class Container:
 
     def _spawn(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._faults.before_start(self.name, self.settings.binds)
-        environment = self.settings.environment
         remote = self.image.remote
-        job = Job(remote.kind, remote.version, self.settings.command, environment, self.settings.binds, self._folder)
+        binds = self._faults.folders(self.name, self.settings.binds, self._folder)
+        self._faults.before_start(remote.version, binds)
+        job = Job(remote.kind, remote.version, self.settings.command, self.settings.environment, binds, self._folder)
         self.health = self.settings.new_health_check()
         self.started_at = time.time()
         self._child = start_child(job, self._around())
-        if self.name in self._faults.crash_on_start:
+        if self._dies_with() is not None:
             self._child.signal(signal.SIGKILL)
+
+    def _dies_with(self) -> int | None:
+        """The exit code of a process that cannot live, by the container's name or by its image."""
+        image = self.image
+        return self._faults.exit_code_at_start(self.name, {*image.tags, *image.digests, image.id})
 
     def _watch(self, ended: threading.Event) -> None:
         """Follow the process: check its health, note its end, start it again where the policy says so."""
@@ -105,7 +110,8 @@ class Container:
                 self._check_health()
                 continue
             child.close()
-            if not self._note_end(self._faults.crash_on_start.get(self.name, code)):
+            dies_with = self._dies_with()
+            if not self._note_end(code if dies_with is None else dies_with):
                 break
             # Docker waits 100 ms before the first new attempt and doubles that each time.
             self._leave_alone.wait(min(0.1 * 2**self.restarts, 60))

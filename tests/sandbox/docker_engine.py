@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.sandbox.containers import Surroundings
+from tests.sandbox.containers import LiveCalls, Surroundings
 from tests.sandbox.docker_container import Container
 from tests.sandbox.docker_faults import Faults
 from tests.sandbox.docker_http import Answer, DockerFault, DockerSocket, Request, without_version
@@ -39,6 +39,7 @@ class Engine:
         pbx_url: str = "",
         pbx_token: Callable[[], str] = str,
         history_rows: int | None = None,
+        live: LiveCalls | None = None,
         version: str = "20.10.24",
         api_version: str = "1.41",
         min_api_version: str = "1.12",
@@ -47,7 +48,7 @@ class Engine:
     ) -> None:
         self.root, self.registry = root.resolve(), registry or Registry()
         rows = history_rows if history_rows is not None else int(os.environ.get("SANDBOX_HISTORY_ROWS") or 250_000)
-        self.around = Surroundings(clickhouse_port, pbx_url, pbx_token, rows)
+        self.around = Surroundings(clickhouse_port, pbx_url, pbx_token, rows, live=live)
         self.version, self.api_version, self.min_api_version = version, api_version, min_api_version
         self.fastest_check, self.address = fastest_check, address
         self.faults = Faults()

@@ -92,8 +92,11 @@ class Images:
 
     def load(self, reference: str) -> LocalImage:
         """Put an image on the host at once, as if it had been pulled some time ago."""
-        remote = self.registry.images[without_address(reference)]
-        return self._store(remote, reference)
+        return self._store(self.registry.images[without_address(reference)], reference)
+
+    def hold(self, remote: RemoteImage) -> LocalImage:
+        """The same for an image whose tag means a newer one in the registry by now."""
+        return self._store(remote, remote.reference)
 
     def _store(self, remote: RemoteImage, reference: str) -> LocalImage:
         image = self._by_id.setdefault(remote.id, LocalImage(remote))
@@ -134,7 +137,8 @@ class Images:
 
     def _stream(self, remote: RemoteImage, reference: str) -> Iterator[Json]:
         name, _, tag = reference.rpartition("@" if "@" in reference else ":")
-        yield {"status": f"Pulling from {name}", "id": tag}
+        # Of a pull by digest docker shows the whole reference in front.
+        yield {"status": f"Pulling from {name}", "id": f"docker.io/{reference}" if "@" in reference else tag}
         fresh = self._by_id.get(remote.id) is None
         if fresh:
             error = yield from self._layers(remote)

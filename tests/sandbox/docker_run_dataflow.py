@@ -37,9 +37,10 @@ def password_of(task: dict[str, Any]) -> str:
     return ini.get("dataflow", "password", fallback="")
 
 
-def ask(task: dict[str, Any], sql: str, **parameters: object) -> str:
+def ask(task: dict[str, Any], sql: str, settings: dict[str, object] | None = None, **parameters: object) -> str:
     """Run one statement on the ClickHouse of this host."""
-    query = urllib.parse.urlencode({"wait_end_of_query": 1, **{f"param_{k}": v for k, v in parameters.items()}})
+    named = {f"param_{k}": v for k, v in parameters.items()}
+    query = urllib.parse.urlencode({"wait_end_of_query": 1, **named, **(settings or {})})
     connection = http.client.HTTPConnection("127.0.0.1", task["clickhouse_port"], timeout=300)
     try:
         headers = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": password_of(task)}
@@ -110,14 +111,24 @@ def register(task: dict[str, Any]) -> None:
 
 
 def serve(task: dict[str, Any]) -> None:
-    """What `serve` does: wait for ClickHouse, import the history once, register, then live."""
+    """What `serve` does: wait for ClickHouse, import the history once, register, then live (and perhaps write)."""
     until_it_works("waiting for ClickHouse", lambda: ask(task, "SELECT 1"))
     until_it_works("schema", lambda: make_tables(task))
     until_it_works("import", lambda: import_history(task))
     Path(task["ready"]).touch()
     if task["pbx_url"]:
         until_it_works("registration", lambda: register(task))
+    if task["live"]:
+        write_live(task)
     threading.Event().wait()
+
+
+def write_live(task: dict[str, Any]) -> None:
+    """Insert call records as they come, until somebody stops it."""
+    sys.path.insert(0, __file__.rpartition("/")[0])  # Python runs isolated here
+    from docker_run_live import LiveWriter  # type: ignore[import-not-found]
+
+    LiveWriter(task["live"], lambda sql, **settings: ask(task, sql, settings), Refused).run()
 
 
 def end_with_parent() -> None:

@@ -171,6 +171,10 @@ class Host:
         """Let the host's clock be ahead (or, negative, behind) by so much."""
         self.write("/etc/sandbox-clock", f"{seconds}\n")
 
+    def fill_disk(self, folder: str, after: int = 0) -> None:
+        """Let the host's Python programs find no space below `folder` once they made `after` files or links there."""
+        self.write("/etc/sandbox-full-disk", f"{self.path(folder)}\n{after}\n")
+
     def processes(self) -> list[int]:
         """The process ids of everything that commands of this host started and that still runs."""
         return processes.of(self.root)

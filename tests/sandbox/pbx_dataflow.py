@@ -20,6 +20,7 @@ class DataFlow:
         self.empty_token: str | None = ""
         self.generated: list[str] = []
         self.register_needs_whitelist = True
+        self.forgets_registrations = False  # a registration is answered with yes, and then nobody knows of it
         self.row: dict[str, str | None] = dict.fromkeys(ADDRESSES)
         self._allows = allows
 
@@ -30,6 +31,10 @@ class DataFlow:
         self.generated.append(self.token)
         self.row = dict.fromkeys(ADDRESSES)
         return self.token
+
+    def forget_registrations(self) -> None:
+        """Show no server from now on, whoever registers."""
+        self.forgets_registrations, self.row = True, dict.fromkeys(ADDRESSES)
 
     def get_token(self, _: Request) -> Reply:
         """GET the token; an empty one when there is none."""
@@ -60,5 +65,6 @@ class DataFlow:
         told = {key: str(body[key]) for key in ADDRESSES if body.get(key)}
         if self.register_needs_whitelist and not (told and all(map(self._allows, told.values()))):
             raise Refused(403, "UNKNOWN", "Data Flow server is not whitelisted")
-        self.row = {**dict.fromkeys(ADDRESSES), **told}
+        if not self.forgets_registrations:
+            self.row = {**dict.fromkeys(ADDRESSES), **told}
         return Reply(200, {})

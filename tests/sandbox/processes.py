@@ -15,9 +15,19 @@ def of(root: Path) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile, or is not ours
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+            if wanted in _environment(folder):
                 found.append(int(folder.name))
     return found
+
+
+def _environment(folder: Path) -> list[bytes]:
+    """The environment of a process; in the middle of exec it shows none for a moment."""
+    for _ in range(5):
+        if text := (folder / "environ").read_bytes():
+            return text.split(b"\0")
+        (folder / "exe").readlink()  # a thread of the kernel, or one that ended, has no program and never will
+        time.sleep(0.002)
+    return []
 
 
 def end(root: Path, patience: float = 2.0) -> None:

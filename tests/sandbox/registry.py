@@ -41,10 +41,16 @@ class RemoteImage:
         return self.reference.rpartition(":")[0]
 
 
-def pbx_image(version: str = "22.8.0.2104", reference: str = "portsip/pbx:22") -> RemoteImage:
-    """The PBX image, which also holds Data Flow's program."""
+NEW_PBX, OLD_PBX = "22.8.0.2104", "22.3.4.1811"
+"""What the tag `portsip/pbx:22` means today, and what it meant when the servers of the stories were installed."""
+
+
+def pbx_image(version: str = NEW_PBX, reference: str = "portsip/pbx:22") -> RemoteImage:
+    """The PBX image, which also holds Data Flow's program; each version has layers of its own above the base."""
     labels = (("product", "PBX"), ("version", version), ("maintainer", "sandbox"))
-    return RemoteImage(reference, "pbx", version, (30 * MEGABYTE, 210 * MEGABYTE, 95 * MEGABYTE, 4 * MEGABYTE), labels)
+    build = 0 if version == NEW_PBX else sum(version.encode())
+    own = (95 * MEGABYTE + build, 4 * MEGABYTE + build)
+    return RemoteImage(reference, "pbx", version, (30 * MEGABYTE, 210 * MEGABYTE, *own), labels)
 
 
 def clickhouse_image(version: str = "25.8") -> RemoteImage:
@@ -58,6 +64,10 @@ def _hash(*parts: str) -> str:
     return "sha256:" + hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+def _older_images() -> list[RemoteImage]:
+    return [pbx_image(OLD_PBX)]
+
+
 def _default_images() -> dict[str, RemoteImage]:
     images = (pbx_image(), clickhouse_image("25.8"), clickhouse_image("24.8"))
     return {image.reference: image for image in images}
@@ -68,6 +78,7 @@ class Registry:
     """The images that can be pulled, the login that is asked for (none without `user`), and the faults."""
 
     images: dict[str, RemoteImage] = field(default_factory=_default_images)
+    older: list[RemoteImage] = field(default_factory=_older_images)  # without a tag, but still there by digest
     user: str = ""
     password: str = ""
     refuse: bool = False  # connections are refused
@@ -80,7 +91,9 @@ class Registry:
     logins: list[str] = field(default_factory=list)  # the user of every login that was tried
 
     def publish(self, image: RemoteImage) -> None:
-        """Put an image under its reference; a tag that is there already moves on."""
+        """Put an image under its reference; a tag that is there already moves on, its image stays by digest."""
+        if image.reference in self.images:
+            self.older.append(self.images[image.reference])
         self.images[image.reference] = image
 
     def find(self, reference: str) -> RemoteImage | None:
@@ -88,7 +101,8 @@ class Registry:
         name = without_address(reference)
         if "@" in name:
             repository, digest = name.split("@", 1)
-            found = (i for i in self.images.values() if i.digest == digest and i.repository == repository)
+            known = (*self.images.values(), *self.older)
+            found = (i for i in known if i.digest == digest and i.repository == repository)
             return next(found, None)
         return self.images.get(name)
 

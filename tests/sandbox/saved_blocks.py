@@ -37,7 +37,7 @@ def cluster_block(world: World, name: str) -> DataFlowCluster:
         private_address=world.server.address,
         nodes=[PbxNode(address=host.address, host_key=host.host_key) for host in (world.second, world.third)],
         pbx_address=world.virtual_ip,
-        settle_pause=1,
+        settle_pause=0.3,
         settle_timeout=60,
     )
 
@@ -53,9 +53,9 @@ def ssh_block(host: Host) -> SshHost:
     )
 
 
-def save(world: World, name: str) -> DataFlowCluster:
+def save(world: World, name: str, **settings: object) -> DataFlowCluster:
     """Save all of them, nested ones first, so that each can also be opened by itself in the UI."""
-    cluster = cluster_block(world, name)
+    cluster = cluster_block(world, name).model_copy(update=settings)
     cluster.control.save(f"{name}-control", overwrite=True)
     cluster.server.save(f"{name}-server", overwrite=True)
     cluster.pbx.save(name, overwrite=True)

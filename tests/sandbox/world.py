@@ -11,15 +11,16 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from tests.sandbox import vendor
+from tests.sandbox import installed, vendor
 from tests.sandbox.clickhouse import ensure_engine
+from tests.sandbox.containers import LiveCalls
 from tests.sandbox.docker_engine import Engine
 from tests.sandbox.host import Host
+from tests.sandbox.live import Ledger, ask
 from tests.sandbox.pbx import Pbx
 from tests.sandbox.prefect_server import free_port
 from tests.sandbox.registry import Registry
@@ -34,7 +35,10 @@ class World:
     """Everything that the flows talk to; a context manager that leaves nothing behind.
 
     `variant` is the vendor's script: "22.3" or "22.8". `history_rows` is how many call records the PBX hands over
-    to a new Data Flow server. `installed` and `docker_installed` say what the server has from the start.
+    to a new Data Flow server. `docker_installed` and `installed` say what the server has from the start: with a
+    ClickHouse version ("24.8", "25.8") the script installed the service long ago, with the PBX image before today's.
+    `live_calls` lets Data Flow insert new call records all the time; `live_asynchronously` without waiting for the
+    disk (`async_insert`).
     """
 
     def __init__(
@@ -44,15 +48,20 @@ class World:
         history_rows: int = 240_000,
         docker_installed: bool = True,
         sudo: str = "nopasswd",
+        installed: str = "",
+        live_calls: bool = False,
+        live_rate: float = 20,
+        live_asynchronously: bool = False,
     ) -> None:
         self.variant, self.history_rows = variant, history_rows
         self.docker_installed, self.sudo = docker_installed, sudo
+        self.installed, self._live = installed, (live_calls, live_rate, live_asynchronously)
         self.password = secrets.token_urlsafe(12)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            ensure_engine("25.8")
+            ensure_engine(self.installed or "25.8")
             self.folder = Path(tempfile.mkdtemp(prefix="sandbox-"))
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self.registry = Registry()
@@ -71,6 +80,8 @@ class World:
             self.engine = stack.enter_context(self._engine())
             self.server.install_docker(self.engine.socket, installed=self.docker_installed)
             self._connect()
+            if self.installed:
+                installed.install(self, self.installed)
             self._stack = stack.pop_all()
         return self
 
@@ -78,6 +89,8 @@ class World:
         self._stack.close()
 
     def _engine(self) -> Engine:
+        on, rate, asynchronous = self._live
+        self.ledger = Ledger(self.folder / "acknowledged-calls")
         return Engine(
             self.server.root,
             self.registry,
@@ -85,6 +98,8 @@ class World:
             pbx_url=self.pbx.url,
             pbx_token=lambda: self.pbx.token,
             history_rows=self.history_rows,
+            fastest_check=0.05,
+            live=LiveCalls(str(self.ledger.file), rate, asynchronous=asynchronous) if on else None,
         )
 
     def _host(self, name: str, address: str) -> Host:
@@ -107,6 +122,32 @@ class World:
         """The PBX's address as the hosts know it."""
         return VIRTUAL_IP
 
+    @property
+    def clickhouse_password(self) -> str:
+        """The password as the product keeps it on the server."""
+        return self.server.path(f"{DATA_PATH}/dataflow/system.ini").read_text().rpartition("=")[2].strip()
+
+    def ask(self, sql: str) -> str:
+        """ClickHouse's answer to a statement, asked over loopback with nothing of the flows in between."""
+        return ask(self.clickhouse_port, self.clickhouse_password, sql)
+
+    def acknowledged(self) -> list[int]:
+        """The numbers of all live call records that ClickHouse acknowledged, whatever became of it since."""
+        return self.ledger.acknowledged()
+
+    def missing_records(self) -> dict[int, int]:
+        """The acknowledged records that are not in ClickHouse exactly once, and how often they are there."""
+        return self.ledger.missing(self.ask)
+
+    def wait_for_calls(self, more: int = 1, seconds: float = 20) -> int:
+        """Wait until so many more live records are acknowledged; how many there are in all."""
+        return self.ledger.wait_for_more(more, seconds)
+
+    @property
+    def saved_parameters(self) -> str:
+        """The file on the server in which the vendor's script records what it was called with."""
+        return f"{vendor.VARIANTS[self.variant].folder}/.configure_dataflow"
+
     def save_blocks(self, name: str) -> None:
         """Save the blocks that point here under this name, on the Prefect server of the environment."""
         from tests.sandbox.saved_blocks import save  # Prefect takes seconds to import, and the world needs none of it
@@ -122,39 +163,10 @@ class World:
                 for host in (self.control, self.second, self.third, self.server)
             ),
             f"  PBX         {VIRTUAL_IP:<13} {self.pbx.url}  (self-signed, user {self.pbx.username})",
-            f"  ClickHouse  25.8 of PyPI's chdb, on 127.0.0.1:{self.clickhouse_port} once installed",
+            f"  ClickHouse  {self.installed or '25.8'} of PyPI's chdb, on 127.0.0.1:{self.clickhouse_port}"
+            + ("" if self.installed else " once installed"),
             f"  passwords   {self.password} of {self.control.user} on every host, {self.pbx.password} of "
             f"{self.pbx.username} on the PBX; both end with this sandbox",
             f"  script      dataflow.sh as of PBX {self.variant}, {self.history_rows:,} call records to hand over",
         ]
         return "\n".join(lines)
-
-
-def _disk_full(world: World) -> None:
-    world.registry.full_disk = True
-
-
-def _registry_refuses(world: World) -> None:
-    world.registry.refuse = True
-
-
-def _script_fails(world: World) -> None:
-    vendor.settle(world.control, FAIL_AT_STEP=12, FAIL_HOW="exit")
-
-
-def _script_asks(world: World) -> None:
-    vendor.settle(world.control, FAIL_AT_STEP=7, FAIL_HOW="ask")
-
-
-def _two_cores(world: World) -> None:
-    world.server.answers["nproc"] = "2\n"
-
-
-FAULTS: dict[str, Callable[[World], None]] = {
-    "full-disk": _disk_full,
-    "registry-refuses": _registry_refuses,
-    "script-fails": _script_fails,
-    "script-asks": _script_asks,
-    "two-cores": _two_cores,
-}
-"""What a visitor can let go wrong by name."""

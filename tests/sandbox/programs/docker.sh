@@ -1,4 +1,5 @@
 #!/bin/bash
 # docker: the stand-in for Docker's command line, at the socket of this host's engine.
 export SANDBOX_DOCKER_SOCKET='@SOCKET@'
-exec '@PYTHON@' -S -E -I -B '@PROGRAM@' "$@"
+# Compiled once for each host, also where the caller's Python may not write such files.
+exec '@PYTHON@' -S -E -I -X pycache_prefix="$SANDBOX_ROOT/lib/compiled" '@PROGRAM@' "$@"

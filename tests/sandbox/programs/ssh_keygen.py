@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+sys.path.append(os.environ["SANDBOX_LIBRARY"])  # where cryptography is
+
 
 def arguments() -> argparse.Namespace:
     """The options that are understood."""

@@ -65,7 +65,7 @@ def install(host: Host, version: str = "22.3", folder: str = FOLDER) -> None:
 
 
 def settle(host: Host, **settings: object) -> None:
-    """Set SECONDS_PER_STEP, FAIL_AT_STEP, FAIL_HOW, HEALTH_INTERVAL; what is not named has the script's default."""
+    """Set the words that dataflow.sh lists (SECONDS_PER_STEP, FAIL_AT_STEP, …); one not named has its default."""
     host.write(SETTINGS, "".join(f"{name}={value}\n" for name, value in settings.items()))
 
 

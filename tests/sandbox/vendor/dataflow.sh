@@ -34,7 +34,9 @@ SECONDS_PER_STEP=0.05 # what takes minutes there
 FAIL_AT_STEP=0        # one of the steps above
 FAIL_HOW=exit         # exit, error-line (and exit code 0), hang, ask, kill
 HEALTH_INTERVAL=1s
+LEAVE_DAEMON=''       # yes: leaves a program behind that has the terminal and every open file of the script
 if [ -r "$root/etc/sandbox-script.conf" ]; then . "$root/etc/sandbox-script.conf"; fi
+if [ "$LEAVE_DAEMON" ]; then setsid sleep 3600 & fi
 
 FOLDER=@FOLDER@
 DATABASE=@DATABASE@

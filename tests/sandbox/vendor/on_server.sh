@@ -8,9 +8,9 @@ exists() { docker inspect "$1" >/dev/null 2>&1; }
 
 wait_healthy() { # wait_healthy CONTAINER: at most a minute
   local tries
-  for tries in $(seq 200); do
+  for tries in $(seq 400); do
     if docker inspect "$1" | grep -E '"Status": *"healthy"' >/dev/null; then return 0; fi
-    sleep 0.3
+    sleep 0.1
   done
   die "container $1 is unhealthy"
 }
