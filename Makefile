@@ -5,10 +5,10 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test lint lock clean
+.PHONY: help demo sandbox test test-all lint lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Everything at the versions and hashes of the lock, which is complete: nothing is resolved (--no-deps), and as it brings
 # setuptools, nothing else is fetched to build this package. tests/test_packaging.py checks that nothing is missing.
@@ -25,10 +25,15 @@ demo: .venv/installed ## install a Data Flow server in a box, through a Prefect 
 sandbox: .venv/installed ## start only the cluster in a box and stay until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
-# Two workers, whole files to each: fixtures that start servers are made once per file. A test that hangs is ended with
-# a stack trace instead of holding the whole run.
-test: .venv/installed ## every test, with coverage of flows and blocks (at least 90 %)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --timeout 300 --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)
+# Two workers; fixtures that start servers are made once per worker and file. A test that hangs is ended with a stack
+# trace instead of holding the whole run. What takes minutes by its nature is marked `matrix` and left to test-all.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --timeout 300
+
+test: .venv/installed ## the tests, with coverage of flows and blocks (at least 90 %); six minutes on two cores
+	$(PYTEST) -m "not matrix" --cov --cov-report=term --cov-fail-under=90 $(PYTEST_ARGS)
+
+test-all: test ## and the whole matrix of stage and fault, the demo, an installation without the lock
+	$(PYTEST) -m matrix --dist worksteal $(PYTEST_ARGS)
 
 lint: .venv/installed ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from prefect import Task, get_run_logger
 
 from blocks.cluster import DataFlowCluster
 from flows.core.change import ChangeLock, Order
+from flows.core.fit import FINDINGS as FIT
 from flows.core.plan import Plan
 from flows.core.preflight import Rule, applicable, judge
 from flows.core.snapshot import Snapshot
@@ -85,7 +86,7 @@ def _plan(kind: Kind, cluster: DataFlowCluster, run: Recorded, *, again: bool = 
     snapshot = run.step("look again" if again else "look", lambda: _named(look, again)(cluster))
     wish = wish_of(cluster, snapshot.taken_at, order, run.id)
     rules = applicable(kind.rules, snapshot, wish)
-    found = judge(snapshot, wish, rules, order.lowered)
+    found = judge(snapshot, wish, rules, order.lowered, FIT)
     run.note(findings=found, requirements=wish.requirements.source)
     judged = "preflight again" if again else "preflight"
     run.step(judged, lambda: _named(preflight, again)(cluster.name, found, len(rules), quiet=again))
@@ -111,6 +112,7 @@ def _wanted(run: Recorded, plan: Plan, world: World) -> ChangeLock:
         target=plan.target,
         phase="preparing",
         boot_id=world.snapshot.control.boot_id or "",
+        change=run.folder,
     )
 
 

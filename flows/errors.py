@@ -12,6 +12,7 @@ DataFlowError            (blocks.errors: where, what was tried, what came back, 
 from __future__ import annotations
 
 from blocks.errors import AccessDenied, APIError, CommandFailed, DataFlowError, Unreachable
+from flows.core.proof import Proof
 
 __all__ = [
     "APIError",
@@ -44,4 +45,9 @@ class PreflightFailed(DataFlowError):
 
 
 class VerificationFailed(DataFlowError):
-    """The change was made, but what we saw afterwards is not what it should be."""
+    """The change was made, but what we saw afterwards is not what it should be; `proof` holds the verdict, if any."""
+
+    def __init__(self, where: str, tried: str, answer: str, hint: str, proof: Proof | None = None) -> None:
+        super().__init__(where, tried, answer, hint)
+        self.args = (where, tried, answer, hint, proof)
+        self.proof = proof

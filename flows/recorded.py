@@ -85,11 +85,17 @@ def recorded(cluster: DataFlowCluster, order: Order) -> Iterator[Recorded]:
 
 
 def publish(run: Recorded, cluster: DataFlowCluster) -> None:
-    """Store the report as the run's artifact, redacted once more by value."""
+    """Store the report as the run's artifact."""
     run.note(ended=time.time())
-    text = redact_values(markdown(run.report), cluster)
-    key = "report-" + (re.sub(r"[^a-z0-9]+", "-", cluster.name.lower()).strip("-") or "cluster")
-    description = f"{run.report.order.kind} {cluster.name}: {run.report.result}"
+    # What only looks after others every few minutes must not bury the report of the last change.
+    store(run.report, cluster, "reconcile" if run.report.order.kind == "reconcile" else "report")
+
+
+def store(report: Report, cluster: DataFlowCluster, prefix: str = "report") -> None:
+    """Store a report as an artifact of this run, redacted once more by value; prefix and cluster make its key."""
+    text = redact_values(markdown(report), cluster)
+    key = f"{prefix}-" + (re.sub(r"[^a-z0-9]+", "-", cluster.name.lower()).strip("-") or "cluster")
+    description = f"{report.order.kind} {cluster.name}: {report.result}"
     create_markdown_artifact(text, key=key, description=description)
 
 

@@ -125,6 +125,7 @@ def test_a_server_of_this_environment_starts_and_schedules(processes: Processes)
 
 
 @pytest.mark.server
+@pytest.mark.matrix
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(
     os.environ.get("CI") != "true",

@@ -7,13 +7,17 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
+GO_ON = frozenset({"rollback", "start"})
+"""Kinds of change that may go on with an unfinished one of any target: they bring back, and aim at nothing new."""
+
 
 @dataclass(frozen=True)
 class Order:
     """What a person asked for: the same for every kind of change.
 
-    `reason`, `deep` (fingerprints too), `on_failure` ("recover" or "stop"), `confirm` (the cluster's name, typed),
-    `verb` (start, stop, restart) and `restore_point` (its id) matter only to the kinds that have them in their form.
+    The fields behind `new_token` matter only to the kinds that have them in their form: `reason`, `deep` (fingerprints,
+    too), `on_failure` ("recover" or "stop"), `confirm` (the cluster's name, typed), `verb` (start, stop, restart),
+    `restore_point` (its id), `rows_since` (what that does not hold, in words), `keep_days` (of restore points; 0: all).
     """
 
     kind: str
@@ -29,6 +33,8 @@ class Order:
     confirm: str = ""
     verb: str = ""
     restore_point: str = ""
+    rows_since: str = ""
+    keep_days: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,10 @@ class ChangeLock:
     """Who holds the cluster: run id, name and link, since when (UTC), what it aims at, and how far it came.
 
     `phase` is "preparing" until the script may run, then "script"; a run that ended badly after that leaves
-    "unfinished" behind. `script` names the run folder of the script that was last started, and `runs` tells whether
-    that one still ran when the lock was taken. `boot_id` tells whether the control node was rebooted since. `change` is
-    the id of the change folder there: whoever goes on with an unfinished change goes on with its folder.
+    "unfinished" behind; "reconciling" while somebody settles what a dead run left. `script` names the run folder of
+    the script that was last started, and `runs` tells whether that one still ran when the lock was taken. `boot_id`
+    tells whether the control node was rebooted since. `change` is the id of the change folder there: whoever goes on
+    with an unfinished change goes on with its folder.
     """
 
     run: str
@@ -80,9 +87,23 @@ class ChangeLock:
     change: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """For the lock file on the control node."""
-        return asdict(self)
+        """For the lock file on the control node; a lock of a version without `change` keeps the very same text."""
+        return {name: value for name, value in asdict(self).items() if name != "change" or value}
 
-    def may_be_taken_by(self, run: str, target: str) -> bool:
-        """Whether a run may go on under this lock: its own, or an unfinished one with the same target."""
-        return self.run == run or (self.phase == "unfinished" and self.target == target)
+    def may_be_taken_by(self, run: str, target: str, kind: str = "") -> bool:
+        """Whether a run may go on under this lock: its own, or an unfinished one with the same target.
+
+        A rollback or a start may go on with any unfinished change; giving it up is done by `reconcile` alone.
+        """
+        return self.run == run or (self.phase == "unfinished" and (self.target == target or kind in GO_ON))
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What Prefect says of the run that holds a lock; `over` is None where it does not know the run or did not answer.
+
+    A worker that is killed leaves its run `Running` for ever, so "not over" is no proof that somebody is at work.
+    """
+
+    state: str
+    over: bool | None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from posixpath import normpath
 
+from flows.core.change_state import Images
 from flows.core.snapshot import Container, DockerFacts
 
 
@@ -61,6 +62,12 @@ def installed(docker: DockerFacts, data_path: str, pbx_image: str, clickhouse_im
     if not all(c.running for c in found.containers):
         return Installed.STOPPED
     return Installed.COMPLETE
+
+
+def same_images(found: Service, images: Images) -> bool:
+    """Whether both containers run, and were made of these very images."""
+    pairs = ((found.dataflow, images.pbx), (found.clickhouse, images.clickhouse))
+    return all(c is not None and c.running and c.image_id == image.id for c, image in pairs)
 
 
 def healthy(found: Service) -> str:

@@ -43,3 +43,21 @@ SETTLE_POLL = 1.0
 
 PULL_REPORT = 1.0
 """Seconds between two updates of a pull's progress in the UI; each is a call to the Prefect server."""
+
+STOP_GRACE = 300
+"""Seconds that a container has to end by itself before Docker kills it; the vendor's own `stop` takes as many."""
+
+COUNT_WAIT = 30
+"""Seconds for counting the rows of one table whose engine does not tell them (TinyLog, File, RocksDB)."""
+
+QUIET_WAIT = 600.0
+"""Seconds to wait for unfinished mutations of ClickHouse before a change; then it is refused, nothing was stopped."""
+
+QUIET_POLL = 1.0
+"""Seconds between two looks for unfinished mutations."""
+
+WATCH_POLL = 0.25
+"""Seconds between two probes whether ClickHouse answers, all through a change; the downtime is exact to about that."""
+
+RESTORE_POINT_WAIT = 3600.0
+"""Seconds for making, putting back or removing a restore point; links take seconds, copies of other engines longer."""

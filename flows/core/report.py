@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 
 from flows.core.change import Order, Outcome
+from flows.core.change_state import ChangeState
 from flows.core.findings import Finding, Level
 from flows.core.installed import Service
 from flows.core.plan import Plan
+from flows.core.proof import Proof
+from flows.core.report_change import back, proof_line, proved, versions
 from flows.core.script import Transcript
 from flows.core.tables import Tables
 from flows.core.words import duration, size, table, utc
@@ -45,15 +48,24 @@ class Report:
     result: str = "running"
     problem: str = ""
     lock: str = ""
+    change: ChangeState | None = None
+    proof: Proof | None = None
+    downtime: float | None = None  # seconds in which ClickHouse did not answer, as the watch saw it
+    way_back: str = ""
+    points: str = ""  # the restore points that are kept, as a table
 
 
 def markdown(report: Report) -> str:
     """The whole report."""
     sections = (
         _head(report),
+        proved(report.proof, report.downtime),
+        back(report.change, report.way_back) if report.problem else "",
         _steps(report),
         _findings(report),
         _plan(report),
+        versions(report.change, report.proof),
+        f"## Restore points\n\n{report.points}" if report.points else "",
         _service(report),
         _rows(report),
     )
@@ -69,7 +81,8 @@ def summary(report: Report) -> str:
     text = f"changed: {', '.join(changed)}" if changed else "nothing to change: everything was already so"
     if report.tables is not None:
         text += f"; {len(report.tables.tables)} tables, {report.tables.rows:,} rows"
-    return text
+    said = proof_line(report.proof, report.downtime)
+    return f"{text}; {said}" if said else text
 
 
 def _head(report: Report) -> str:
@@ -78,6 +91,7 @@ def _head(report: Report) -> str:
         ("Cluster", order.cluster),
         ("Requested by", order.requested_by or "not said"),
         ("Ticket", order.ticket or "none"),
+        *([("Reason", order.reason)] if order.reason else []),
         ("Run", f"[{report.run_name}]({report.run_link})" if report.run_link else report.run_name),
         ("Started", utc(report.started)),
         ("Ended", f"{utc(ended)} (after {duration(ended - report.started)})"),

@@ -43,13 +43,21 @@ def run_command(name: str, arguments: RunArguments) -> list[str]:
         ("-d", arguments.clickhouse_image),
     )
     return [
-        "/bin/bash",
-        name,
-        "run",
+        *verb_command(name, "run"),
         "-p",
         arguments.data_path,
         *(word for flag, value in optional if value for word in (flag, value)),
     ]
+
+
+def upgrade_command(name: str, pbx_image: str, clickhouse_image: str) -> list[str]:
+    """The vendor's `upgrade`; `-i` stands first, because releases that know no `-d` drop what follows it (trap 4)."""
+    return [*verb_command(name, "upgrade"), "-i", pbx_image, "-d", clickhouse_image]
+
+
+def verb_command(name: str, verb: str) -> list[str]:
+    """A verb of the vendor's script without parameters: start, stop, restart, rm."""
+    return ["/bin/bash", name, verb]
 
 
 def failure(transcript: Transcript) -> str:

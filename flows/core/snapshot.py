@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from flows.core.change import ChangeLock
+from flows.core.change_state import ChangeState
+from flows.core.restore_point import RestorePoint
+from flows.core.stopped import KnownStop
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,7 @@ class ScriptFacts:
     sha256: str = ""
     verbs: tuple[str, ...] = ()
     options: tuple[str, ...] = ()  # option letters found in the text
+    upgrade_options: str | None = None  # those of its verb `upgrade`; None: cannot be told
     variables: dict[str, str] | None = None  # res/vars.yml; None: unreadable
     ha_status: str | None = None  # the words of ha_ctl.sh; None: not to be had
     public_key: str | None = None  # the control node's ~/.ssh/id_rsa.pub; "" when there is none
@@ -140,6 +144,7 @@ class Container:
     labels: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     compose_folder: str = ""
+    exit_code: int | None = None  # of its last end; None while it runs, and before its first start
 
 
 @dataclass(frozen=True)
@@ -189,3 +194,6 @@ class Snapshot:
     lock: ChangeLock | None = None  # who holds the cluster; None: nobody
     script_runs: bool = False  # the script that the lock's holder started
     password_file: bool | None = None  # system.ini is there at all; None: could not be looked for
+    known_stop: KnownStop | None = None  # the last stop that was ordered; it may be over
+    unfinished: ChangeState | None = None  # of the change that the lock names, where that keeps a folder
+    restore_points: tuple[RestorePoint, ...] | None = None  # None: could not be looked for

@@ -55,6 +55,12 @@ class Wish:
     now: float  # seconds since 1970, UTC
     new_token: bool = False
     run: str = ""  # id of the run that wishes it
+    cluster: str = ""  # name of the cluster's block
+    verb: str = ""  # of the vendor's script: start, stop, restart, rm; "": run
+    confirm: str = ""  # the cluster's name, as it was typed to confirm
+    keep_days: int = 0  # restore points older than this go after a success; 0: none
+    rows_since: str = ""  # what was written since the restore point, in words
+    restore_point: str = ""  # id of the one to roll back to; "": that of the unfinished change, else the newest
 
 
 def pbx_image(snapshot: Snapshot, wish: Wish) -> str:

@@ -220,7 +220,7 @@ def settled(state: dict[str, Any]) -> dict[str, Any]:
 
 def follow(folder: Path, position: int, wait: float) -> dict[str, Any]:
     """The state, and the log's whole lines from byte `position` on, as soon as there is news."""
-    deadline = time.monotonic() + wait
+    deadline, bunch = time.monotonic() + wait, False
     while True:
         lock = take_lock(folder, fcntl.LOCK_SH)
         state = read_state(folder)
@@ -234,17 +234,13 @@ def follow(folder: Path, position: int, wait: float) -> dict[str, Any]:
             file.seek(position)
             text = file.read(MOST_AT_ONCE)
         text = text[: text.rfind(b"\n") + 1]
-        if text or state["state"] != "running" or time.monotonic() > deadline:
+        # Lines come in bunches, and each answer costs a process here: the first one waits a moment for the others.
+        if (text and bunch) or state["state"] != "running" or time.monotonic() > deadline:
             return {**state, "text": text.decode("utf-8", "replace"), "position": position + len(text)}
-        time.sleep(0.1)
-
-
-def main(argv: list[str]) -> None:
-    """Do what the command line says and print the answer as one JSON line."""
-    verb, folder = argv[0], Path(argv[1])
-    answer = start(folder, argv[2], argv[3:]) if verb == "start" else follow(folder, int(argv[2]), float(argv[3]))
-    print(json.dumps(answer))
+        time.sleep(0.25 if (bunch := bool(text)) else 0.1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    verb, folder, *rest = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
+    answer = start(folder, rest[0], rest[1:]) if verb == "start" else follow(folder, int(rest[0]), float(rest[1]))
+    print(json.dumps(answer))

@@ -16,6 +16,17 @@ from flows.tasks.policy import LOOK, told
 from flows.tasks.script import run_folder, start_and_follow
 
 
+@task(name="run-script", task_run_name="{step}", **LOOK)
+def run_script(
+    cluster: DataFlowCluster, lock: ChangeLock, folder: str, argv: list[str], step: str = "script"
+) -> Told[Transcript]:
+    """Run the vendor's script as the step of this name, or attach to the one that this change started before.
+
+    Raises `ScriptFailed`, `ScriptStillRunning`, `ChangeLocked`.
+    """
+    return told(*_to_its_end(cluster, lock, folder, argv, step))
+
+
 @task(name="recreate", task_run_name="recreate", **LOOK)
 def recreate(
     cluster: DataFlowCluster, lock: ChangeLock, folder: str, argv: list[str], needed: bool
@@ -26,6 +37,12 @@ def recreate(
     """
     if not needed and not lock.runs:
         return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
+    return told(*_to_its_end(cluster, lock, folder, argv, "recreate"))
+
+
+def _to_its_end(
+    cluster: DataFlowCluster, lock: ChangeLock, folder: str, argv: list[str], step: str
+) -> tuple[Outcome, Transcript]:
     if lock.runs:
         folder = lock.script
     with cluster.control.get_client(name="pbx01") as ssh:
@@ -37,4 +54,4 @@ def recreate(
         raise ScriptFailed("pbx01", " ".join(argv), answer, hint)
     took = duration((transcript.ended or transcript.started) - transcript.started)
     message = f"dataflow.sh {transcript.verb} ended with exit code 0 after {took}, {len(transcript.lines)} lines"
-    return told(Outcome("recreate", True, message), transcript)
+    return Outcome(step, True, message), transcript

@@ -14,6 +14,7 @@ from blocks.ssh_client import SshClient
 from flows.core.change import ChangeLock, Outcome, Told
 from flows.core.numbers import STATE_FOLDER
 from flows.errors import ChangeLocked, CommandFailed
+from flows.tasks.holder import holder_of
 from flows.tasks.policy import LOOK, told
 from flows.tasks.script import script_runs
 
@@ -70,16 +71,17 @@ def acquire_lock(cluster: DataFlowCluster, wanted: ChangeLock) -> Told[ChangeLoc
     with cluster.control.get_client(name="pbx01") as ssh:
         owner = shlex.quote(f"{cluster.control.user}:")
         ssh.run(f"{_PREPARE} {owner} {STATE_FOLDER} {STATE_FOLDER}/runs", sudo=True)
+        wanted = replace(wanted, change=wanted.change or wanted.run)
         held = _swap(ssh, None, wanted)
         if held == wanted:
             return told(Outcome("lock", None, "taken"), wanted)
-        if held is None or not held.may_be_taken_by(wanted.run, wanted.target):
+        if held is None or not held.may_be_taken_by(wanted.run, wanted.target, wanted.kind):
             raise _locked(ssh.where, held or wanted, wanted.boot_id)
         if held.run != wanted.run:
             get_run_logger().info("Going on with the unfinished change of %s (%s).", held.holder, held.since)
         # Asked before the second look: a script that ends behind it must not be started again on what the look saw.
-        taken = replace(wanted, script=held.script, runs=script_runs(ssh, held.script))
-        _replace(ssh, held, taken)
+        taken = replace(wanted, script=held.script, runs=script_runs(ssh, held.script), change=held.change or held.run)
+        replace_lock(ssh, held, taken)
         return told(Outcome("lock", None, f"taken over from {held.holder}, {held.phase}"), taken)
 
 
@@ -88,10 +90,11 @@ def mark(ssh: SshClient, lock: ChangeLock, phase: str) -> None:
     held = read_lock(ssh)
     if held is None or held.run != lock.run:
         raise _locked(ssh.where, held or lock, lock.boot_id)
-    _replace(ssh, held, replace(lock, phase=phase))
+    replace_lock(ssh, held, replace(lock, phase=phase))
 
 
-def _replace(ssh: SshClient, held: ChangeLock, new: ChangeLock | None) -> None:
+def replace_lock(ssh: SshClient, held: ChangeLock, new: ChangeLock | None) -> None:
+    """Put another lock (`None`: none) in the place of this one; raises `ChangeLocked` when it changed meanwhile."""
     now = _swap(ssh, held, new)
     if now != new:
         raise _locked(ssh.where, now or held, held.boot_id)
@@ -110,15 +113,31 @@ def release_lock(cluster: DataFlowCluster, lock: ChangeLock, *, unfinished: bool
         if unfinished or script_runs(ssh, held.script):
             mark(ssh, held, "unfinished")
             return told(Outcome("unlock", None, "kept and marked unfinished: only this change may go on"))
-        _replace(ssh, held, None)
+        replace_lock(ssh, held, None)
         return told(Outcome("unlock", None, "given back"))
 
 
 def _locked(where: str, held: ChangeLock, boot_id: str) -> ChangeLocked:
-    rebooted = " (pbx01 was rebooted since)" if held.boot_id and boot_id and held.boot_id != boot_id else ""
-    answer = f"{held.holder} holds it since {held.since}{rebooted}, phase {held.phase}: {held.link}"
-    hint = (
-        "Open that run: let it end, or press its Retry. Only if it is gone for good and no dataflow.sh runs on the "
-        f"control node, release the lock there by hand: sudo rm {LOCK_FILE}"
+    rebooted = held.boot_id and boot_id and held.boot_id != boot_id
+    holder = holder_of(held.run)
+    seen = (f"its run is over: {holder.state}" if holder.over else "", "pbx01 was rebooted since" if rebooted else "")
+    stale = "; ".join(filter(None, seen))
+    answer = f"{held.holder} holds it since {held.since}{f' ({stale})' if stale else ''}, phase {held.phase}"
+    tried = "taking the change lock of the cluster"
+    return ChangeLocked(where, tried, f"{answer}: {held.link}", _release(held, stale=bool(stale)))
+
+
+def _release(held: ChangeLock, *, stale: bool) -> str:
+    """What to do about a lock: the run itself, `reconcile`, or by force."""
+    if held.phase == "unfinished":
+        return (
+            "It ended half way: press its Retry, order the same again, or start or roll back. reconcile-data-flow "
+            f"settles it; with abandon={held.change or held.run} it gives the change up."
+        )
+    force = f"force_unlock={held.run}"
+    if stale:
+        return f"Run reconcile-data-flow: it settles what that run left. If it cannot, run it with {force}."
+    return (
+        "Open that run: let it end, or press its Retry. Only if it is gone for good, and no dataflow.sh runs on the "
+        f"control node, run reconcile-data-flow with {force}."
     )
-    return ChangeLocked(where, "taking the change lock of the cluster", answer, hint)

@@ -12,14 +12,17 @@ from prefect import task
 
 from blocks.cluster import DataFlowCluster
 from flows.core.change import ChangeLock, Outcome, Told
+from flows.core.change_state import ChangeState
 from flows.core.facts import (
     control_questions,
     folders_of,
     password_record,
+    restore_points,
     saved_parameters,
     script_facts,
     server_questions,
 )
+from flows.core.restore_point import RestorePoint
 from flows.core.snapshot import (
     DockerFacts,
     HostFacts,
@@ -28,17 +31,23 @@ from flows.core.snapshot import (
     ScriptFacts,
     Snapshot,
 )
+from flows.core.stopped import KnownStop
 from flows.tasks.change_lock import read_lock
+from flows.tasks.change_state import read_state
 from flows.tasks.look_docker import look_docker
 from flows.tasks.look_hosts import ask_host, look_nodes, may_forward, same_password
 from flows.tasks.look_pbx import look_pbx
 from flows.tasks.policy import LOOK, told
 from flows.tasks.script import script_runs
+from flows.tasks.stopped import read_stop
 
 T = TypeVar("T")
 
-_Control = tuple[HostFacts, ScriptFacts, tuple[HostFacts, ...], ChangeLock | None, bool]
-_Server = tuple[HostFacts, DockerFacts, tuple[SavedParameters, ...] | None, bool | None, bool | None]
+_Control = tuple[
+    HostFacts, ScriptFacts, tuple[HostFacts, ...], ChangeLock | None, bool, KnownStop | None, ChangeState | None
+]
+_Points = tuple[RestorePoint, ...] | None
+_Server = tuple[HostFacts, DockerFacts, _Points, tuple[SavedParameters, ...] | None, bool | None, bool | None]
 
 
 @task(name="look", task_run_name="look", **LOOK)
@@ -51,8 +60,8 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         control = _submit(pool, lambda: _look_control(cluster))
         server = _submit(pool, lambda: _look_server(cluster))
         pbx: Future[PbxFacts] = _submit(pool, lambda: look_pbx(cluster))
-        control_facts, script, nodes, lock, runs = control.result()
-        server_facts, docker, saved, password_file, password_recorded = server.result()
+        control_facts, script, nodes, lock, runs, known_stop, unfinished = control.result()
+        server_facts, docker, points, saved, password_file, password_recorded = server.result()
         pbx_facts = pbx.result()
     snapshot = Snapshot(
         taken_at=time.time(),
@@ -67,6 +76,9 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         password_file=password_file,
         lock=lock,
         script_runs=runs,
+        known_stop=known_stop,
+        unfinished=unfinished,
+        restore_points=points,
     )
     said = f"PBX {pbx_facts.version}, {2 + len(nodes)} hosts, {len(docker.containers or ())} containers on the server"
     return told(Outcome("look", None, said), snapshot)
@@ -88,7 +100,8 @@ def _look_control(cluster: DataFlowCluster) -> _Control:
         script = script_facts(cluster.script_folder, cluster.script_name, answers, cluster.server.host_key)
         lock = read_lock(ssh)
         runs = lock is not None and script_runs(ssh, lock.script)
-        return facts, script, look_nodes(cluster, ssh, script, facts), lock, runs
+        unfinished = read_state(ssh, lock.change) if lock is not None and lock.change else None
+        return facts, script, look_nodes(cluster, ssh, script, facts), lock, runs, read_stop(ssh), unfinished
 
 
 def _look_server(cluster: DataFlowCluster) -> _Server:
@@ -105,4 +118,5 @@ def _look_server(cluster: DataFlowCluster) -> _Server:
             password_works=same_password(cluster, cluster.server),
             forwarding=may_forward(ssh),
         )
-        return facts, docker, saved_parameters(answers), *password_record(answers)
+        points = restore_points(answers, cluster.data_path)
+        return facts, docker, points, saved_parameters(answers), *password_record(answers)

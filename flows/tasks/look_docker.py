@@ -35,6 +35,12 @@ def look_docker(cluster: DataFlowCluster, ssh: SshClient, images: Iterable[str] 
         return DockerFacts(present=True, trouble=str(error))
 
 
+def look_server(cluster: DataFlowCluster) -> DockerFacts:
+    """The same over a connection of its own."""
+    with cluster.server.get_client(name="server") as ssh:
+        return look_docker(cluster, ssh)
+
+
 def read_docker(client: docker.DockerClient, references: Iterable[str]) -> DockerFacts:
     """Everything that rules and plans want to know of an engine."""
     described = [c.attrs for c in client.containers.list(all=True, ignore_removed=True)]
@@ -69,6 +75,7 @@ def container(described: dict[str, Any], image: Image | None, devices: dict[str,
         labels=labels,
         command=tuple(config.get("Cmd") or ()),
         compose_folder=labels.get(_FOLDER_LABEL, ""),
+        exit_code=None if state["Running"] or state.get("Status") == "created" else int(state.get("ExitCode", -1)),
     )
 
 
@@ -93,6 +100,6 @@ def _image(client: docker.DockerClient, reference: str) -> Image | None:
         reference=reference,
         id=described["Id"],
         digests=tuple(described.get("RepoDigests") or ()),
-        version=str(labels.get("version") or ""),
+        version=str(labels.get("version") or labels.get("com.clickhouse.build.version") or ""),
         size=int(described.get("Size") or 0),
     )

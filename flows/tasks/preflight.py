@@ -58,4 +58,10 @@ def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wis
         now=now,
         new_token=order.new_token,
         run=run,
+        cluster=cluster.name,
+        verb=order.verb,
+        confirm=order.confirm,
+        restore_point=order.restore_point,
+        keep_days=order.keep_days,
+        rows_since=order.rows_since,
     )

@@ -56,11 +56,15 @@ def start_or_attach(ssh: SshClient, cluster: DataFlowCluster, folder: str, argv:
 
 def script_runs(ssh: SshClient, run_id: str) -> bool:
     """Whether the script that a run started before still runs; `run_id` is "" where none was started."""
-    if not run_id:
-        return False
+    return bool(run_id) and job_state(ssh, run_id)["state"] in ("running", "waiting-for-input")
+
+
+def job_state(ssh: SshClient, run_id: str) -> dict[str, Any]:
+    """What became of a script: `state` is running, waiting-for-input, finished, died (no exit code) or absent."""
     _place_job(ssh)
     answer = ssh.run(["python3", JOB, "follow", run_folder(run_id), "0", "0"]).stdout
-    return json.loads(answer)["state"] in ("running", "waiting-for-input")
+    state: dict[str, Any] = json.loads(answer)
+    return state
 
 
 def _place_job(ssh: SshClient) -> None:

@@ -29,17 +29,18 @@ def verify(cluster: DataFlowCluster, wanted: Mapping[str, str]) -> Told[Tables]:
     """
     with cluster.server.get_client(name="server") as ssh:
         found = service(look_docker(cluster, ssh), cluster.data_path)
-        _right_images(ssh.where, found, wanted)
+        right_images(ssh.where, found, wanted)
         with cluster.clickhouse.get_client(ssh, cluster.data_path) as clickhouse:
             if trouble := gate(clickhouse):
                 raise VerificationFailed(ssh.where, "looking at ClickHouse", trouble, "Press Retry in a minute.")
             tables = read_tables(clickhouse.query(SERVER)[0], clickhouse.query(TABLES))
-    said = _registration(cluster)
+    said = registration(cluster)
     message = f"{len(tables.tables)} tables, {tables.rows:,} rows, ClickHouse {tables.version}; {said}"
     return told(Outcome("verify-row-counts", None, message), tables)
 
 
-def _right_images(where: str, found: Service, wanted: Mapping[str, str]) -> None:
+def right_images(where: str, found: Service, wanted: Mapping[str, str]) -> None:
+    """Raise `VerificationFailed` unless the containers run the wanted images (reference to id, "" where unknown)."""
     wrong = []
     for container, (reference, image_id) in zip((found.dataflow, found.clickhouse), wanted.items(), strict=True):
         runs = (container.image_id if image_id else container.image) if container else "nothing"
@@ -50,7 +51,7 @@ def _right_images(where: str, found: Service, wanted: Mapping[str, str]) -> None
         raise VerificationFailed(where, "comparing the running images", "; ".join(wrong), hint)
 
 
-def _registration(cluster: DataFlowCluster) -> str:
+def registration(cluster: DataFlowCluster) -> str:
     """What the PBX says of the new server; it may take a moment to show up, and old releases do not tell."""
     wanted = [a for a in (cluster.private_address, cluster.public_address) if a]
     deadline = time.monotonic() + REGISTRATION_WAIT

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import flows
+from flows.core import preflight
 from flows.core.findings import Level
-from flows.core.preflight import OTHER_FINDINGS, RULES_INSTALL, RULES_LOOK, judge, registered
+from flows.core.preflight import OTHER_FINDINGS, RULES_INSTALL, RULES_LOOK, Rule, judge, registered
 from flows.core.preflight.rule import rule as make_rule
 from flows.core.snapshot import DockerFacts, PbxFacts, ScriptFacts, Snapshot
 from tests.core.healthy import SNAPSHOT, WISH, host, ip_rule, wish, with_control, with_disk, with_script, with_server
@@ -146,9 +147,15 @@ def test_every_rule_quotes_its_sentence_and_says_what_to_do() -> None:
     for rule in registered().values():
         assert rule.sentence.endswith((".", ")."))
         assert rule.hint and rule.guide
-    assert {r.id for r in RULES_INSTALL} == set(registered())
+    assert {r.id for rules in rule_lists() for r in rules} == set(registered())
     only_install = {name for name in registered() if name.startswith("install.")}
-    assert {r.id for r in RULES_LOOK} == set(registered()) - only_install
+    assert {r.id for r in RULES_INSTALL} - {r.id for r in RULES_LOOK} == only_install
+
+
+def rule_lists() -> tuple[tuple[Rule, ...], ...]:
+    """Every list of rules that a kind of change judges by."""
+    found = (value for name, value in vars(preflight).items() if name.startswith("RULES_"))
+    return tuple(rules for value in found for rules in (value.values() if isinstance(value, dict) else (value,)))
 
 
 def documented() -> dict[str, tuple[str, str]]:

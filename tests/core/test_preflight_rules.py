@@ -10,7 +10,9 @@ from flows.core.preflight import RULES_INSTALL, registered
 from flows.core.snapshot import Listener, SavedParameters, Snapshot
 from flows.core.wish import Wish
 from tests.core.cases_cluster import CLUSTER
+from tests.core.cases_engine import ENGINE
 from tests.core.cases_machine import MACHINE
+from tests.core.cases_service import SERVICE
 from tests.core.healthy import (
     CLICKHOUSE,
     DATAFLOW,
@@ -43,7 +45,7 @@ def node(**changes: object) -> Snapshot:
     return replace(SNAPSHOT, nodes=(host("pbx02", "192.168.1.22", **changes),))
 
 
-FAILING = MACHINE + CLUSTER
+FAILING = MACHINE + CLUSTER + SERVICE + ENGINE
 
 
 @pytest.mark.parametrize(("name", "snapshot", "wished", "words"), FAILING, ids=[row[0] for row in FAILING])

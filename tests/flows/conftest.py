@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox import vendor
 from tests.sandbox.world import World
 
 
@@ -37,7 +38,15 @@ class Run:
 def world() -> Iterator[World]:
     """A fresh cluster in a box; the PBX hands over few calls, so that it is quick."""
     with World(history_rows=20_000) as world:
+        vendor.settle(world.control, SECONDS_PER_STEP=0)
         yield world
+
+
+@pytest.fixture(autouse=True)
+def quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look more often for what becomes true by itself; how long it may take stays as it is."""
+    monkeypatch.setattr("flows.tasks.settle.SETTLE_POLL", 0.2)
+    monkeypatch.setattr("flows.tasks.verify.REGISTRATION_POLL", 0.2)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 from uuid import UUID
 
@@ -99,21 +100,20 @@ def completed_with_one_start(world: World, run: Run) -> None:
 
 
 class FlowRun:
-    """One run of the install by a deployment, which can be carried out again and again under the same id."""
+    """One run of a flow by a deployment, which can be carried out again and again under the same id."""
 
-    def __init__(self, block: Any, **parameters: Any) -> None:
+    def __init__(self, block: Any, *, entrypoint: str = ENTRYPOINT, **parameters: Any) -> None:
         from prefect.client.orchestration import get_client
 
-        from flows.install import install_data_flow
-
-        self._flow = install_data_flow
+        module, _, name = entrypoint.rpartition(".")
+        self._flow, self._entrypoint = getattr(import_module(module), name), entrypoint
         reference = {"$ref": {"block_document_slug": f"data-flow-cluster/{block.name}"}}
         stored = {"cluster": reference, "dry_run": False, **parameters}
         self._parameters = {**stored, "cluster": block}
         with get_client(sync_client=True) as client:
-            flow_id = client.create_flow(install_data_flow)
+            flow_id = client.create_flow(self._flow)
             # Prefect's check of a deployment does not know `$ref`, see prefect.yaml.
-            settings: dict[str, Any] = {"entrypoint": ENTRYPOINT, "enforce_parameter_schema": False}
+            settings: dict[str, Any] = {"entrypoint": entrypoint, "enforce_parameter_schema": False}
             deployment = client.create_deployment(flow_id, "tests", **settings)
             self.id: UUID = client.create_flow_run_from_deployment(deployment, parameters=stored).id
 
@@ -152,7 +152,7 @@ class FlowRun:
     @contextmanager
     def process(self, server: str) -> Iterator[subprocess.Popen[bytes]]:
         """Carry it out in a process of its own, as a worker does; what is left of that is killed."""
-        environment = {**os.environ, "PREFECT_API_URL": server, "PREFECT__FLOW_ENTRYPOINT": ENTRYPOINT}
+        environment = {**os.environ, "PREFECT_API_URL": server, "PREFECT__FLOW_ENTRYPOINT": self._entrypoint}
         words = [sys.executable, "-m", "prefect.engine", str(self.id)]
         nothing = subprocess.DEVNULL
         with subprocess.Popen(words, env=environment, stdin=nothing, stdout=nothing, stderr=nothing) as process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 from typing import Any
@@ -40,7 +41,14 @@ def block(world: World, prefect_server: str, monkeypatch: pytest.MonkeyPatch) ->
 
 FILE = f"{STATE}/change.lock"
 OURS = ChangeLock(
-    "run-a", "install prod, requested by anna", "2026-01-02", "http://ui/run-a", "install", "v1", "preparing"
+    "run-a",
+    "install prod, requested by anna",
+    "2026-01-02",
+    "http://ui/run-a",
+    "install",
+    "v1",
+    "preparing",
+    change="run-a",
 )
 OTHERS = replace(OURS, run="run-b", holder="install prod, requested by ben", link="http://ui/run-b")
 
@@ -85,7 +93,8 @@ def test_a_second_run_is_refused_while_the_first_is_in_its_script(world: World, 
     for said in ("ChangeLocked", "install install sandbox, requested by anna holds it since 2", "phase script"):
         assert said in other.message
     assert f"/runs/flow-run/{first.id}" in other.message
-    assert f"release the lock there by hand: sudo rm {FILE}" in other.message
+    assert f"run reconcile-data-flow with force_unlock={first.id}" in other.message
+    assert "its run is over" not in other.message
     assert other.report.startswith("# install sandbox: refused")
     assert list(other.tasks) == ["look", "preflight", "lock"]
 
@@ -169,9 +178,24 @@ def test_an_unfinished_change_is_for_the_same_target_only(world: World, block: A
     acquire(block, OURS)
     assert "kept and marked unfinished" in release(block, OURS, unfinished=True)
     assert lock_of(world) == replace(OURS, phase="unfinished").as_dict()
-    assert "phase unfinished" in refused(block, replace(OTHERS, target="v2"))
+    words = refused(block, replace(OTHERS, target="v2"))
+    for said in ("phase unfinished", "press its Retry, order the same again", "with abandon=run-a it gives"):
+        assert said in words
     assert acquire(block, OTHERS) == OTHERS
     assert lock_of(world) == OTHERS.as_dict()
+
+
+@pytest.mark.parametrize("kind", ["rollback", "start"])
+def test_what_brings_back_may_go_on_with_any_unfinished_change(world: World, block: Any, kind: str) -> None:
+    """It keeps the folder of the change, so that its first reference stays the reference; also through a second one."""
+    acquire(block, replace(OURS, change=""))
+    assert lock_of(world)["change"] == "run-a"
+    assert "phase preparing" in refused(block, replace(OTHERS, kind=kind, target="v2", change=""))
+    release(block, OURS, unfinished=True)
+    for run in ("run-b", "run-c"):
+        taken = acquire(block, replace(OTHERS, run=run, kind=kind, target="v2", change=""))
+        assert (taken.run, taken.kind, taken.change) == (run, kind, "run-a")
+        release(block, taken, unfinished=True)
 
 
 def test_only_its_own_lock_is_given_back(world: World, block: Any) -> None:
@@ -189,5 +213,27 @@ def test_only_its_own_lock_is_given_back(world: World, block: Any) -> None:
 def test_a_refusal_tells_that_the_control_node_was_rebooted(world: World, block: Any) -> None:
     """Then no script runs there any more, which helps to decide."""
     acquire(block, replace(OURS, boot_id="before"))
-    assert "(pbx01 was rebooted since)" in refused(block, replace(OTHERS, boot_id="after"))
+    words = refused(block, replace(OTHERS, boot_id="after"))
+    assert "(pbx01 was rebooted since)" in words
+    assert "Run reconcile-data-flow: it settles what that run left." in words
     assert "rebooted" not in refused(block, replace(OTHERS, boot_id="before"))
+
+
+def test_a_refusal_tells_that_prefect_knows_the_holder_to_be_over(world: World, block: Any) -> None:
+    """The lock of a run that was seen to crash is named as such; it is still not taken from it."""
+    run = FlowRun(block)
+    acquire(block, replace(OURS, run=str(run.id)))
+    assert "its run is over" not in refused(block, OTHERS)
+    run.crashed()
+    words = refused(block, OTHERS)
+    assert "(its run is over: Crashed), phase preparing" in words
+    assert f"If it cannot, run it with force_unlock={run.id}" in words
+    assert lock_of(world)["run"] == str(run.id)
+
+
+def test_a_lock_of_a_version_that_knew_no_change_folder_can_be_taken_over(world: World, block: Any) -> None:
+    """Its text is compared as it was written; whoever takes it over goes on with the run's id as the change's."""
+    acquire(block, OURS)
+    older = {name: value for name, value in lock_of(world).items() if name != "change"}
+    world.control.path(FILE).write_text(json.dumps(older | {"phase": "unfinished"}))
+    assert acquire(block, replace(OTHERS, change="")).change == "run-a"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from flows.core.facts.question import Answers, Question, holds, read
-from flows.core.facts.script import parse_options, parse_variables, parse_verbs
+from flows.core.facts.script import parse_options, parse_upgrade_options, parse_variables, parse_verbs
 from flows.core.snapshot import ScriptFacts
 
 
@@ -82,6 +82,7 @@ def script_facts(folder: str, name: str, answers: Answers, server_key: str = "")
         sha256=read(answers, "script-hash", parse_hash) or "",
         verbs=read(answers, "script", parse_verbs) or (),
         options=read(answers, "script", parse_options) or (),
+        upgrade_options=read(answers, "script", parse_upgrade_options),
         variables=read(answers, "variables", parse_variables),
         ha_status=read(answers, "ha-status", parse_status),
         public_key=read(answers, "public-key", str.strip),

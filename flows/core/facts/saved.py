@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 
 from flows.core.facts.question import Answers, Question, read
+from flows.core.restore_point import RestorePoint, from_marker
 from flows.core.snapshot import SavedParameters
 
 _SEARCH = (
@@ -20,9 +22,16 @@ _KEY = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
 def server_questions(data_path: str) -> tuple[Question, ...]:
     """What only the Data Flow server is asked; the password itself is counted, never read."""
     record = shlex.quote(f"{data_path.rstrip('/')}/dataflow/system.ini")
+    points = shlex.quote(f"{data_path.rstrip('/')}/.dataflow-restore")
+    whole = r"-name point.json ! -path '*.new/*' ! -path '*.gone/*' ! -path '*.back/*' -exec cat {} +"
     return (
         Question("saved", _SEARCH),
         Question("password", f"sudo -n grep -c '^password *= *.' {record}", errors=True),
+        Question(
+            "restore-points",
+            f"sudo -n true && if sudo -n test -d {points}\n"
+            f"then sudo -n find {points} -mindepth 2 -maxdepth 2 {whole}; fi",
+        ),
     )
 
 
@@ -39,6 +48,15 @@ def parse_saved(text: str) -> tuple[SavedParameters, ...] | None:
         SavedParameters(part.splitlines()[0], parse_configuration("\n".join(part.splitlines()[1:]))) for part in files
     )
     return found if found or "searched as root" in head else None
+
+
+def restore_points(answers: Answers, data_path: str) -> tuple[RestorePoint, ...] | None:
+    """The whole restore points, each one line of JSON; None: could not be looked for, or one cannot be read."""
+
+    def parse(text: str) -> tuple[RestorePoint, ...]:
+        return tuple(from_marker(json.loads(line), data_path) for line in text.splitlines() if line.strip())
+
+    return read(answers, "restore-points", parse)
 
 
 def saved_parameters(answers: Answers) -> tuple[SavedParameters, ...] | None:

@@ -38,6 +38,15 @@ def parse_options(text: str) -> tuple[str, ...]:
     return tuple(sorted(letters))
 
 
+def parse_upgrade_options(text: str) -> str | None:
+    """The option letters of `upgrade`: those of the getopts with `-i` but no `-p`; None: it cannot be told."""
+    strings = ["".join(groups) for groups in _GETOPTS.findall(_COMMENT.sub("", text))]
+    own = [string for string in strings if "i" in string and "p" not in string]
+    shared = [string for string in strings if "i" in string]
+    letters = (own or shared or [""])[0]
+    return "".join(sorted({letter for letter in letters if letter.isalpha()})) or None
+
+
 def parse_verbs(text: str) -> tuple[str, ...]:
     """The documented verbs that a bash script knows, from case labels and comparisons with its first word."""
     text = _COMMENT.sub("", text)

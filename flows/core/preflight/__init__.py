@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from flows.core import fit, unsettled
 from flows.core.findings import Level
-from flows.core.preflight import account, containers, control, disks, install, machine, network, pbx, software
+from flows.core.preflight import (
+    account,
+    containers,
+    control,
+    disks,
+    engine,
+    install,
+    machine,
+    network,
+    pbx,
+    replace,
+    rollback,
+    service,
+    software,
+)
 from flows.core.preflight.rule import Rule, Unknown, judge, known, registered
+from flows.core.replace import ours as replaces
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
 
-# Findings that `judge` itself makes, beside those of the rules.
+# Findings that `judge` itself and reconciling make, beside those of the rules.
 OTHER_FINDINGS = {
     "preflight.unknown-lowered-id": Level.WARNING,
     "preflight.not-lowerable": Level.WARNING,
+    **unsettled.FINDINGS,
+    **fit.FINDINGS,
 }
 
 RULES_LOOK: tuple[Rule, ...] = (
@@ -38,20 +56,90 @@ RULES_INSTALL: tuple[Rule, ...] = (
 )
 """The same rules before an install, which mends by itself what is only a note here."""
 
+# The service that a verb acts on is the wanted one, nobody else's, and the script can reach it.
+_IDENTITY: tuple[Rule, ...] = (
+    control.script_missing,
+    control.not_pbx01,
+    control.python,
+    control.verb_missing,
+    control.login_missing.at(Level.ERROR),
+    network.address_missing,
+    account.sudo,
+    containers.docker_unusable,
+    containers.shared,
+    service.script_runs,
+)
+# What a start at night may need to be told, but not to be refused for.
+_TOLD: tuple[Rule, ...] = tuple(
+    rule.at(Level.WARNING) for rule in (control.ha_unhealthy, software.apt_running, account.ssh_forwarding)
+)
+_UP: tuple[Rule, ...] = (
+    *_IDENTITY,
+    containers.data_path_differs,
+    containers.mount_differs,
+    service.containers_missing,
+    disks.data_device,
+    network.port_taken,
+    containers.password_record.at(Level.WARNING),
+    *_TOLD,
+)
+
+RULES_CONTROL: dict[str, tuple[Rule, ...]] = {
+    "start": (*_UP, service.unfinished_change, service.not_stopped_by_us),
+    "restart": _UP,
+    "stop": (
+        *_IDENTITY,
+        containers.data_path_differs.at(Level.WARNING),
+        containers.mount_differs.at(Level.WARNING),
+        service.containers_missing.at(Level.WARNING),
+        *_TOLD,
+    ),
+}
+"""Before start, restart and stop: only what could hit the wrong service or damage data refuses."""
+
+RULES_REMOVE: tuple[Rule, ...] = (*_IDENTITY, *service.REMOVE, containers.password_record, *_TOLD)
+"""Before a remove: the same, the confirmation, and what the next installation needs to read the data again."""
+
+RULES_REPLACE: tuple[Rule, ...] = (*RULES_LOOK, *replace.RULES)
+"""Before an upgrade or a recreate: the same, and a running service whose parameters are known."""
+
+RULES_UPGRADE: tuple[Rule, ...] = (*RULES_REPLACE, *engine.UPGRADE_RULES)
+"""Before an upgrade: the same, and a ClickHouse that may open the data."""
+
+RULES_RECREATE: tuple[Rule, ...] = (*RULES_REPLACE, *engine.RECREATE_RULES)
+"""Before a recreate: the same for the recorded ClickHouse."""
+
+RULES_ROLLBACK: tuple[Rule, ...] = (
+    *_IDENTITY,
+    containers.data_path_differs,
+    containers.mount_differs,
+    disks.data_device,
+    engine.python,
+    *rollback.RULES,
+    *_TOLD,
+)
+"""Before a rollback: what could hit the wrong service, and whether the point can be put back at all."""
+
 _DONE_BY_THE_SCRIPT = frozenset({"host.apt-running", "host.port-taken", "docker.unusable"})
 
 
 def applicable(rules: tuple[Rule, ...], snapshot: Snapshot, wish: Wish) -> tuple[Rule, ...]:
     """The rules to judge by now: what this change's own script is doing is no reason not to attach to it."""
-    if not snapshot.script_runs or not install.ours(snapshot, wish):
+    if not snapshot.script_runs or not (install.ours(snapshot, wish) or replaces(snapshot, wish)):
         return rules
     return tuple(rule for rule in rules if rule.id not in _DONE_BY_THE_SCRIPT)
 
 
 __all__ = [
     "OTHER_FINDINGS",
+    "RULES_CONTROL",
     "RULES_INSTALL",
     "RULES_LOOK",
+    "RULES_RECREATE",
+    "RULES_REMOVE",
+    "RULES_REPLACE",
+    "RULES_ROLLBACK",
+    "RULES_UPGRADE",
     "Rule",
     "Unknown",
     "applicable",

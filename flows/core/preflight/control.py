@@ -94,7 +94,8 @@ def login_missing(snapshot: Snapshot, wish: Wish) -> str | None:
 def verb_missing(snapshot: Snapshot, wish: Wish) -> str | None:
     """The following operations are supported: run, start, stop, restart, upgrade, rm."""
     verbs = known(snapshot.script.verbs or None, f"the verbs of {wish.script_name}, which could not be read from it,")
-    return None if "run" in verbs else f"{wish.script_name} does not know `run`, only {', '.join(verbs)}"
+    wanted = wish.verb or "run"
+    return None if wanted in verbs else f"{wish.script_name} does not know `{wanted}`, only {', '.join(verbs)}"
 
 
 def options_needed(snapshot: Snapshot, wish: Wish) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def other_version(snapshot: Snapshot, wish: Wish) -> str | None:
 @rule(
     "install.stopped",
     lowerable=False,
-    hint="Start it on pbx01: cd /opt/portsip-pbx-ha-guide && /bin/bash dataflow.sh start",
+    hint="Start it with control-data-flow, which compares its tables with what the stop recorded.",
     guide="Managing the Data Flow Server",
 )
 def stopped(snapshot: Snapshot, wish: Wish) -> str | None:

@@ -1,0 +1,83 @@
+"""Recreate the Data Flow service with its recorded parameters, with proof that no row was lost."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from blocks.cluster import DataFlowCluster
+from flows.change import Kind, World, change
+from flows.core.change import ChangeLock, Order
+from flows.core.preflight import RULES_RECREATE
+from flows.core.replace import plan, recorded_images
+from flows.recorded import Recorded
+from flows.replace import replace_service
+
+Reason = Literal["PBX address changed", "new token", "PBX upgraded", "other"]
+
+
+@flow(name="recreate-data-flow", flow_run_name="recreate {cluster.name}")
+def recreate_data_flow(
+    cluster: DataFlowCluster,
+    reason: Reason = "other",
+    explanation: str = "",
+    new_token: bool = False,
+    dry_run: bool = True,
+    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+    on_failure: Literal["recover", "stop"] = "recover",
+    deep: bool = False,
+    keep_days: int = 0,
+    requested_by: str = "",
+    ticket: str = "",
+) -> State[str]:
+    """Remove the containers of the PortSIP Data Flow service and make them anew, as its guide asks for in three cases.
+
+    The PBX's address changed, a new token was generated, or the PBX was upgraded. The recorded parameters and the
+    present images are used again, data stays where it is, and every table is proved to hold what it held. Calls go on;
+    analytics are away for the downtime that the report states. (Guide: Operational Notes.)
+
+    Args:
+        cluster: The saved cluster whose service is recreated.
+        reason: Why; it stands in the report.
+        explanation: The reason in your words, e.g. the old and the new address.
+        new_token: Generate a new Data Flow token first; the old one ends. The report shows only its fingerprint.
+        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
+        lowered: Ids of findings that shall only warn, e.g. host.memory; the report names each of them.
+        on_failure: What to do when it fails half way. recover brings the service back where that is safe, and never
+            touches data; stop leaves everything as it is. Both say in the report what brings the service back.
+        deep: Also compare the content of the tables, and check the files that changed. Reads all data: slow.
+        keep_days: After success, remove restore points older than so many days; 0 keeps all. The newest always stays.
+        requested_by: Who wants this change. It stands in the report and in the lock.
+        ticket: Number of the ticket or change request.
+
+    Raises:
+        PreflightFailed: A finding refuses the change; nothing was changed.
+        ChangeLocked: Another change holds the cluster.
+        ScriptFailed: The vendor's script failed; the report names the way back.
+        ScriptStillRunning: Our waiting ended before the script did; Retry attaches to it.
+        VerificationFailed: Rows are missing, or the wrong image runs; the restore point was kept.
+    """
+    order = Order(
+        "recreate",
+        cluster.name,
+        dry_run,
+        tuple(lowered),
+        requested_by,
+        ticket,
+        new_token=new_token,
+        reason=f"{reason}: {explanation}" if explanation else reason,
+        deep=deep,
+        on_failure=on_failure,
+        keep_days=keep_days,
+    )
+    return Completed(message=change(RECREATE, cluster, order), data=None)
+
+
+def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:
+    replace_service(cluster, run, world, lock, recorded_images)
+
+
+RECREATE = Kind(RULES_RECREATE, lambda snapshot, wish, lowered: plan("recreate", snapshot, wish, lowered), _carry_out)
