@@ -56,7 +56,6 @@ def _unhealthy_writer(world: World) -> None:
 STEPS = vendor.steps(vendor.script("22.8"))
 UPGRADE_STEPS = (1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18)
 """Those that the verb `upgrade` takes; 6 to 17 are those of `run`, too."""
-AFTER_REMOVAL = range(6, 18)
 
 REFUSALS = (
     Case("upgrade", "preflight", "two cores", REFUSED, FAULTS["two-cores"], "host.vcpu", daily=True),
@@ -88,54 +87,33 @@ BEFORE_THE_SCRIPT = (
     ),
 )
 
+HOWS = ("exit", "error-line", "kill")
+
+
+def _once(kind: str, number: int, step: int, *, variant: str = "22.8", daily: bool = False) -> Case:
+    how = HOWS[number % 3]
+    fault = f"{how} at step {step} once" + (f" {variant}" if variant != "22.8" else "")
+    return Case(kind, "script", fault, RECOVERED, _script(step, how), once=True, variant=variant, daily=daily)
+
+
 IN_THE_SCRIPT_ONCE = tuple(
-    Case(
-        "upgrade",
-        "script",
-        f"{how} at step {step} once",
-        RECOVERED,
-        _script(step, how),
-        once=True,
-        daily=(step, how) in {(4, "exit"), (9, "kill"), (14, "error-line")},
-    )
-    for step in UPGRADE_STEPS
-    for how in ("exit", "error-line", "kill")
+    _once("upgrade", number, step, daily=step in (4, 9, 14)) for number, step in enumerate(UPGRADE_STEPS)
 )
-"""Whatever step the script dies at, and however: the way back brings the service up, and each row is found."""
+"""Whatever step the script dies at, in one of three ways: the service comes back, and each row is found."""
 
 IN_THE_SCRIPT_EVERY_TIME = tuple(
     Case("upgrade", "script", f"exit at step {step} every time", STOPPED, _script(step, "exit"), daily=step == 8)
-    for step in AFTER_REMOVAL
+    for step in (6, 8, 10, 12, 13, 14, 16, 17)
 )
 """The way back meets the same fault: the report names what a person can type."""
 
 OTHER_VARIANT = tuple(
-    Case(
-        "upgrade",
-        "script",
-        f"exit at step {step} once 22.3",
-        RECOVERED,
-        _script(step, "exit"),
-        once=True,
-        variant="22.3",
-    )
-    for step in (1, 21, 6, 9, 13, 16, 17)
+    _once("upgrade", number, step, variant="22.3") for number, step in enumerate((1, 21, 7, 13, 16, 17))
 )
 """The script that passes over `-d` is called with `rm` and `run` instead."""
 
 RECREATES = (
-    *(
-        Case(
-            "recreate",
-            "script",
-            f"exit at step {step} once",
-            RECOVERED,
-            _script(step, "exit"),
-            once=True,
-            daily=step == 21,
-        )
-        for step in (21, 8, 13, 16, 17)
-    ),
+    *(_once("recreate", number, step) for number, step in enumerate((21, 8, 13, 16, 17))),
     Case("recreate", "verify", "part lost", STOPPED, FAULTS["part-lost"], "default.cdr LOST"),
 )
 

@@ -34,7 +34,7 @@ def reached(world: World, phase: str) -> bool:
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_change_that_ends_in_a_phase(phase: str, how: signal.Signals, prefect_server: str) -> None:
     """The lock stays, marked or held by a dead run; reconcile closes the change with the service up and all calls."""
-    with World(installed="24.8", history_rows=2_000, live_calls=True) as world:
+    with World(installed="24.8", history_rows=2_000, live_calls=True, live_rate=5) as world:
         block = save(world, "sandbox")
         dead = FlowRun(block, entrypoint=UPGRADE)
         with dead.process(prefect_server) as process:

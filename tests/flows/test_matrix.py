@@ -76,7 +76,7 @@ def carry_out(world: World, case: Case) -> Run:
 @pytest.mark.parametrize("case", [marked(case) for case in CASES])
 def test_a_fault_at_a_stage(case: Case, prefect_server: str, impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run is red, says what went wrong, and leaves the service as promised; no acknowledged call is missing."""
-    with World(installed="24.8", variant=case.variant, history_rows=HISTORY, live_calls=True) as world:
+    with World(installed="24.8", variant=case.variant, history_rows=HISTORY, live_calls=True, live_rate=5) as world:
         world.wait_for_calls(3)
         before = {c.name: c.id for c in world.engine.containers}
         vendor.settle(world.control, SECONDS_PER_STEP=0)

@@ -18,7 +18,7 @@ POINTS = "/var/lib/portsip/.dataflow-restore"
 @pytest.fixture
 def world() -> Iterator[World]:
     """A cluster whose service was installed long ago with ClickHouse 24.8, and takes calls all the time."""
-    with World(installed="24.8", history_rows=20_000, live_calls=True) as world:
+    with World(installed="24.8", history_rows=20_000, live_calls=True, live_rate=5) as world:
         yield world
 
 

@@ -24,7 +24,7 @@ def variant() -> str:
 @pytest.fixture
 def world(variant: str) -> Iterator[World]:
     """A cluster whose service was installed long ago with ClickHouse 24.8, and takes calls all the time."""
-    with World(installed="24.8", variant=variant, history_rows=20_000, live_calls=True) as world:
+    with World(installed="24.8", variant=variant, history_rows=20_000, live_calls=True, live_rate=5) as world:
         yield world
 
 
