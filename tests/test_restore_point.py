@@ -132,7 +132,7 @@ def test_further_disks_are_kept_and_put_back(portsip: Path) -> None:
 def test_a_full_disk_is_refused_before_anything_is_made(portsip: Path, tmp_path: Path) -> None:
     """What is copied needs room, and every file and folder an inode; what is linked needs neither."""
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM.read_text().replace("ROOM, INODES = 64 << 20, 1000", "ROOM, INODES = 1 << 60, 1 << 40"))
+    program.write_text(PROGRAM.read_text().replace("64 << 20, 1000", "1 << 60, 1 << 40"))
     told = asked("check", portsip, program=program)
     assert len(told["trouble"]) == 2
     assert "bytes are free" in asked("make", portsip, POINT, program=program)["refused"]

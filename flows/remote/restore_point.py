@@ -7,9 +7,8 @@
     put_back DATA_PATH ID         put it back; what is there now is renamed, and the point stays
     remove DATA_PATH ID           delete this point, and nothing else
 
-A point lies in DATA_PATH/.dataflow-restore/ID, on the file system of the data: files of parts, which no engine ever
-changes, are hard-linked; everything else is copied. DISK are folders of further ClickHouse disks. The answer is one
-JSON line; a refusal is {"refused": why} with exit code 3. Everything may be run again after a crash half way.
+A point lies in DATA_PATH/.dataflow-restore/ID: files of parts, which no engine changes, are linked, the rest is copied.
+DISK: further ClickHouse disks. One JSON line answers; a refusal is {"refused": why}, exit code 3. All can be run again.
 """
 
 from __future__ import annotations
@@ -22,34 +21,39 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-POINTS, MARKER = ".dataflow-restore", "point.json"
-# Of a part only these are linked: written once, under a name that is never written again. A name that is not listed
-# (metadata_version.txt and txn_version.txt are rewritten in place) is copied, and so is what later engines may add.
+POINTS, MARKER, ROOM, INODES = ".dataflow-restore", "point.json", 64 << 20, 1000  # bytes, inodes that must be left
+# Of a part only these are linked: written once. Others (txn_version.txt is rewritten) and what is unknown are copied.
 IMMUTABLE = re.compile(
     r".+\.(bin|c?mrk[234]?|c?idx2?|dat|vidx|stats|gin_\w+)|serialization\.json"
     r"|(checksums|columns|columns_substreams|count|default_compression_codec|ttl|uuid)\.txt"
 )
-ROOM, INODES = 64 << 20, 1000  # bytes and inodes that must be left
 
 
 class Refused(Exception):
     """What was asked for is not done, and nothing was changed by it."""
 
 
+def entries_of(folder: str) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+    """What lies in a folder, by name; what a server that runs took away meanwhile is left out."""
+    with suppress(FileNotFoundError):
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            with suppress(FileNotFoundError):
+                yield entry, entry.stat(follow_symlinks=False)
+
+
 def tree(top: Path, link: bool, inside: str = "") -> Iterator[tuple[str, os.stat_result, bool]]:
     """Everything below a folder, folders first: `/` and its path from there, what it is, whether it may be linked."""
-    # Plain text instead of Path: there may be a hundred thousand files, and the service is down meanwhile.
-    entries, device = sorted(os.scandir(f"{top}{inside}"), key=lambda entry: entry.name), top.stat().st_dev
+    entries, device = list(entries_of(f"{top}{inside}")), top.stat().st_dev
     # Of a MergeTree table, not of another engine, and not a user's own folder.
     part = link and ("/store/" in inside or "/data/" in inside) and not inside.startswith("/user_files")
-    part = part and {"columns.txt", "count.txt"}.issubset(entry.name for entry in entries)
-    for entry in entries:
-        name, found = f"{inside}/{entry.name}", entry.stat(follow_symlinks=False)
+    part = part and {"columns.txt", "count.txt"}.issubset(entry.name for entry, _ in entries)
+    for entry, found in entries:
+        name = f"{inside}/{entry.name}"
         if found.st_dev != device:
             raise Refused(f"{top}{name} is on another file system than {top}")
         yield name, found, bool(part and stat.S_ISREG(found.st_mode) and IMMUTABLE.fullmatch(entry.name))
@@ -94,23 +98,21 @@ def same(folder: Path, kept: Path) -> bool:
     return folder.is_dir() and folder.stat().st_mtime_ns == kept.stat().st_mtime_ns and seen(folder) == seen(kept)
 
 
-def holding(data_path: Path, disks: list[str]) -> list[dict[str, Any]]:
+def holding(data_path: Path, disks: Sequence[str]) -> list[dict[str, Any]]:
     """What a point holds: each folder, its name in there, and whether its parts are linked."""
     linked, found = [str(data_path / "clickhouse" / "data"), *disks], []
-    for number, name in enumerate([*linked, str(data_path / "dataflow")]):
-        folder = Path(name)
+    for number, folder in enumerate(map(Path, [*linked, str(data_path / "dataflow")])):
         if not folder.is_dir() or folder.is_symlink():
             raise Refused(f"{folder} is not a folder")
         if folder.stat().st_dev != data_path.stat().st_dev:
             raise Refused(f"{folder} is on another file system than {data_path}: nothing there can be linked to")
-        found.append({"folder": name, "name": str(number), "link": name in linked})
+        found.append({"folder": str(folder), "name": str(number), "link": str(folder) in linked})
     return found
 
 
 def check(data_path: Path, *disks: str) -> dict[str, Any]:
     """Count what would be linked and copied, and compare with what is free; `trouble` says what stands against it."""
-    told: dict[str, Any] = {"files": 0, "bytes": 0, "copied_bytes": 0, "copied": 0, "trouble": []}
-    told["holds"] = holding(data_path, list(disks))
+    told: dict[str, Any] = {"files": 0, "bytes": 0, "copied_bytes": 0, "copied": 0, "holds": holding(data_path, disks)}
     for each in told["holds"]:
         for _, found, linked in tree(Path(each["folder"]), each["link"]):
             told["files"] += stat.S_ISREG(found.st_mode)
@@ -118,11 +120,13 @@ def check(data_path: Path, *disks: str) -> dict[str, Any]:
             told["copied_bytes"] += 0 if linked else found.st_size + 4096
             told["copied"] += not linked
     free = os.statvfs(data_path)
-    left, size, inodes = free.f_bavail * free.f_frsize, told["copied_bytes"] + ROOM, told["copied"] + INODES
-    if left < size:
-        told["trouble"].append(f"{data_path}: {left} bytes are free, {size} are needed")
-    if free.f_files and free.f_favail < inodes:  # some file systems do not count them
-        told["trouble"].append(f"{data_path}: {free.f_favail} inodes are free, {inodes} are needed")
+    needs = [("bytes", free.f_bavail * free.f_frsize, told["copied_bytes"] + ROOM)]
+    needs += (
+        [("inodes", free.f_favail, told["copied"] + INODES)] if free.f_files else []
+    )  # some file systems count none
+    told["trouble"] = [
+        f"{data_path}: {has} {what} are free, {need} are needed" for what, has, need in needs if has < need
+    ]
     return told
 
 
@@ -130,8 +134,7 @@ def check(data_path: Path, *disks: str) -> dict[str, Any]:
 def alone(data_path: Path) -> Iterator[None]:
     """Nobody else works on the points, and no server can be started on the data while this works."""
     (data_path / POINTS).mkdir(mode=0o700, exist_ok=True)
-    held = []
-    ours, theirs = data_path / POINTS / "lock", data_path / "clickhouse" / "data" / "status"
+    ours, theirs, held = data_path / POINTS / "lock", data_path / "clickhouse" / "data" / "status", []
     busy = {ours: "another run works on the restore points", theirs: "ClickHouse still runs on the data folder"}
     try:
         ours.touch(0o600)
@@ -153,8 +156,7 @@ def read(place: Path) -> dict[str, Any]:
     """What a point's marker says of it."""
     if not (place / MARKER).is_file():
         raise Refused(f"there is no restore point {place.name} in {place.parent}")
-    said: dict[str, Any] = json.loads((place / MARKER).read_text())
-    return said
+    return dict(json.loads((place / MARKER).read_text()))
 
 
 def fresh(folder: Path) -> Path:
@@ -197,9 +199,8 @@ def put_back(data_path: Path, name: str) -> dict[str, Any]:
             other = [each for each in holds if not same(Path(each["folder"]), place / each["name"])]
             for each in other:
                 copy(place / each["name"], back / each["name"], each["link"])
-            (back / "new").write_text(
-                json.dumps({each["folder"]: f"{each['folder']}.failed-{stamp}" for each in other})
-            )
+            names = {each["folder"]: f"{each['folder']}.failed-{stamp}" for each in other}
+            (back / "new").write_text(json.dumps(names))
             os.sync()
             (back / "new").rename(back / "ready")
         renamed: dict[str, str] = json.loads((back / "ready").read_text())
@@ -233,8 +234,7 @@ def remove(data_path: Path, name: str) -> dict[str, Any]:
         said = read(place)
         if place.with_suffix(".back").exists():
             raise Refused(f"{name} is half put back: put it back first")
-        gone = place.rename(fresh(place.with_suffix(".gone")))
-        shutil.rmtree(gone)
+        shutil.rmtree(place.rename(fresh(place.with_suffix(".gone"))))
     return said
 
 

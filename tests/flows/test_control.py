@@ -72,6 +72,7 @@ def test_a_stop_is_noted_and_the_next_start_proves_every_row(serving: World, blo
     assert (noted(serving), lock_of(serving)) == ({}, {})
 
 
+@pytest.mark.matrix
 def test_a_start_ends_a_restart_that_failed_half_way(serving: World, block: Any) -> None:
     """Its lock lets a start through, which compares every table with what the restart recorded; then one succeeds."""
     ids = {container.id for container in serving.engine.containers}
@@ -99,6 +100,7 @@ def test_a_start_ends_a_restart_that_failed_half_way(serving: World, block: Any)
     assert lock_of(serving) == {}
 
 
+@pytest.mark.matrix
 def test_a_clickhouse_that_is_killed_at_the_stop_is_told_loudly(serving: World, block: Any) -> None:
     """The run fails though the service is stopped as wanted; the lock is free, and a second stop changes nothing."""
     script = serving.control.path(f"{vendor.FOLDER}/dataflow.sh")

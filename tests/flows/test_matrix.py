@@ -122,6 +122,8 @@ def stopped(world: World, run: Run, before: dict[str, str]) -> None:
     way = run.report.partition("## The way back")[2].partition("\n## ")[0]
     assert any(word in way for word in ("rollback-data-flow", "dataflow.sh run", "docker start")), run.report
     assert list(world.server.path("/var/lib/portsip/.dataflow-restore").iterdir())
+    if world.engine.faults.lost and len(world.engine.faults.lost) > 1:
+        assert "default.queue_events UNREADABLE" in run.message
     if "LOST" in run.message or "UNREADABLE" in run.message or "WRONG" in run.message:
         wait_until(lambda: not any(running(world).values()), "nothing works on damaged data")
     assert list(world.control.path(f"{STATE}/changes").iterdir())

@@ -85,6 +85,7 @@ def state_of(block: Any, change: str = "run-a") -> ChangeState:
     return state
 
 
+@pytest.mark.matrix
 def test_a_killed_worker_in_the_middle_of_the_script(
     world: World, prefect_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ def preparations(run: Run) -> dict[str, str]:
     return {name: said.split(":")[0] for name, said in run.tasks.items() if name in PREPARATIONS}
 
 
+@pytest.mark.matrix
 def test_the_script_fails_and_is_retried(world: World, block: Any) -> None:
     """The report shows where the transcript is and its end; Retry makes no finished preparation again."""
     hold(world, 2, "exit")
@@ -66,6 +67,7 @@ def test_the_script_fails_and_a_new_run_goes_on(world: World, block: Any) -> Non
     assert "taken over from install" in run.tasks["lock"]
 
 
+@pytest.mark.matrix
 def test_an_error_line_is_a_failure_whatever_the_exit_code(world: World, block: Any) -> None:
     """The vendor's script prints `[error]:` and ends with 0 on some."""
     hold(world, 2, "error-line")

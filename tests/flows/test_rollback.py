@@ -47,6 +47,7 @@ def damaged(world: World) -> Callable[[], None]:
     return mend
 
 
+@pytest.mark.matrix
 def test_an_upgrade_is_rolled_back_with_proof(world: World, cluster: Any) -> None:
     """25.8 changed everything since; 24.8 finds every row of the point, the writer goes on, the new data is kept.
 

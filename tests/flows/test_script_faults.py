@@ -105,6 +105,7 @@ def _only_the_script(world: World, cluster: Any, folder: str) -> Any:
     return only_the_script(return_state=True)
 
 
+@pytest.mark.matrix
 def test_an_install_goes_on_from_a_script_that_failed(world: World, install: Install) -> None:
     """Each failed run says what is done and keeps the lock for its own kind; the last one completes the service."""
     for step, how in ((12, "error-line"), (17, "kill")):
@@ -122,6 +123,7 @@ def test_an_install_goes_on_from_a_script_that_failed(world: World, install: Ins
     assert not world.control.path("/var/lib/dataflow-flows/change.lock").exists()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("options", [{"variant": "22.3", "docker_installed": False}], ids=["22.3"])
 def test_a_small_server_without_docker_gets_it_from_the_older_script(world: World, install: Install) -> None:
     """Docker comes with the script, which pulls for itself; too few cores were lowered by name, and are marked."""
@@ -145,6 +147,7 @@ def test_a_container_that_docker_keeps_restarting_does_not_count_as_running() ->
     assert container({**described, "State": {**state, "Restarting": False}}, None, {}).running
 
 
+@pytest.mark.matrix
 def test_an_unhealthy_database_ends_the_waiting(world: World, cluster: Any, install: Install) -> None:
     """It was healthy while the script looked, and is not any more when we do."""
 
@@ -160,6 +163,7 @@ def test_an_unhealthy_database_ends_the_waiting(world: World, cluster: Any, inst
     assert failed_step(run) == "settle"
 
 
+@pytest.mark.matrix
 def test_an_image_that_moved_on_during_the_run_is_noticed(world: World, install: Install) -> None:
     """The script pulls for itself, and got another image than the one that was pulled and recorded."""
     with before_step(world, 8, lambda: world.registry.publish(pbx_image("22.9.0.1"))):

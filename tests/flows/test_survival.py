@@ -96,6 +96,7 @@ def test_a_control_node_out_of_reach_until_the_end(world: World, block: Any, mon
         completed_with_one_start(world, first.retry())
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("limit", "step"), [("script_timeout", 2), ("silence_timeout", 17)])
 def test_our_waiting_ends_before_the_script(world: World, block: Any, limit: str, step: int) -> None:
     """Nothing is killed, the lock is kept, the words name pid, log and command; Retry or a new run attaches."""
@@ -130,6 +131,7 @@ def go_on_when(world: World, true: Callable[[], bool]) -> None:
     vendor.let_go_on(world.control)
 
 
+@pytest.mark.matrix
 def test_the_service_is_up_and_its_script_still_runs(world: World, block: Any) -> None:
     """A retry finds nothing left to do, but it waits for the script, and the lock is kept while that runs."""
     hold(world, AT_THE_END)
@@ -145,6 +147,7 @@ def test_the_service_is_up_and_its_script_still_runs(world: World, block: Any) -
     completed_with_one_start(world, first.retry())
 
 
+@pytest.mark.matrix
 def test_a_new_run_that_fails_earlier_keeps_the_lock_of_the_running_script(world: World, block: Any) -> None:
     """It took the unfinished change over and failed in a preparation: the script's lock is not given away."""
     hold(world, 2)
@@ -156,6 +159,7 @@ def test_a_new_run_that_fails_earlier_keeps_the_lock_of_the_running_script(world
     assert starts(world) == 1
 
 
+@pytest.mark.matrix
 def test_a_worker_dies_and_the_retry_is_cancelled(world: World, block: Any, prefect_server: str) -> None:
     """Neither takes the script with it: the next attempt attaches, and the report of the cancelled one says so."""
     save(world, "sandbox")

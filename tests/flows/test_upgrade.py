@@ -33,7 +33,7 @@ def carry_out(flow: Any, cluster: Any, **parameters: Any) -> Run:
     return read_run(flow(cluster, **{"dry_run": False, **parameters}, return_state=True))
 
 
-@pytest.mark.parametrize("variant", ["22.8", "22.3"])
+@pytest.mark.parametrize("variant", ["22.8", pytest.param("22.3", marks=pytest.mark.matrix)])
 def test_an_upgrade_keeps_every_acknowledged_call(world: World, cluster: Any) -> None:
     """24.8 becomes 25.8, each table is proved, the restore point is kept; done again, nothing is to do."""
     from flows.upgrade import upgrade_data_flow

@@ -70,6 +70,7 @@ def test_a_worker_that_the_pbx_drops_learns_why(
     untouched(world)
 
 
+@pytest.mark.matrix
 def test_a_foreign_entry_that_ends_too_soon_gets_one_of_ours_beside_it(
     world: World, cluster: Any, install: Install
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_refused_token_names_the_way_by_hand(world: World, install: Install) -
     assert world.registry.pulls == []
 
 
+@pytest.mark.matrix
 def test_an_installed_server_refuses_a_new_token_and_another_data_path(
     world: World, cluster: Any, install: Install
 ) -> None:

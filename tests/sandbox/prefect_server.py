@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import random
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback address that nobody listens on, and that no connection is given by chance later."""
+    while True:
+        port = random.randrange(15_000, 32_000)  # below the range of which the kernel takes ports for connections
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def environment(folder: Path, port: int) -> dict[str, str]:
