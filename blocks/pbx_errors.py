@@ -37,7 +37,9 @@ def from_httpx(exc: Exception, where: str, tried: str, presented: Callable[[], s
         return AccessDenied(where, "to verify its TLS certificate (no password was sent)", answer, HOW_TO_PIN)
     wrong_protocol = _cause(exc, ssl.SSLError)
     # A connection that ends within the handshake was dropped; it says nothing about the protocol.
-    if wrong_protocol is not None and not isinstance(wrong_protocol, ssl.SSLEOFError):
+    # (Python 3.11.2, which Debian 12 has, calls that a close where later ones call it an unexpected end.)
+    dropped = isinstance(wrong_protocol, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    if wrong_protocol is not None and not dropped:
         return Unreachable(where, tried, answer, NOT_TLS)
     match exc:
         case httpx.TimeoutException():

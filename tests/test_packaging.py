@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -31,8 +32,9 @@ SUPPORTED = ("3.11", "3.12")
 
 
 def locked(python: str) -> dict[str, Requirement]:
-    """The lock as one Python version on this system reads it."""
-    environment = {"python_version": python, "python_full_version": f"{python}.9"}
+    """The lock as one Python version, `3.11` or `3.11.2`, on this system reads it."""
+    full = python if python.count(".") == 2 else f"{python}.9"
+    environment = {"python_version": full.rpartition(".")[0], "python_full_version": full}
     requirements = [Requirement(entry.split("--hash")[0].strip()) for entry in ENTRIES]
     return {
         canonicalize_name(requirement.name): requirement
@@ -74,7 +76,7 @@ def test_the_lock_holds_every_direct_dependency_within_its_bounds(python: str) -
 
 def test_the_lock_lacks_nothing_that_its_packages_need() -> None:
     """The Makefile installs it without resolving, so all that is needed must be in it."""
-    lock = locked(f"{sys.version_info.major}.{sys.version_info.minor}")
+    lock = locked(platform.python_version())
     for name, requirement in lock.items():
         for need in needed(name, requirement.extras):
             version = str(lock[canonicalize_name(need.name)].specifier).removeprefix("==")

@@ -30,8 +30,11 @@ def reached(world: World, phase: str) -> bool:
     return phase_of(world) == phase and (phase != "script" or vendor.current_step(world.control) >= 6)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["worker-killed", "cancelled"])
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize(
+    ("phase", "how"),
+    [*((phase, signal.SIGKILL) for phase in PHASES), *((phase, signal.SIGTERM) for phase in ("stopping", "kept"))],
+    ids=lambda value: value if isinstance(value, str) else value.name,
+)
 def test_a_change_that_ends_in_a_phase(phase: str, how: signal.Signals, prefect_server: str) -> None:
     """The lock stays, marked or held by a dead run; reconcile closes the change with the service up and all calls."""
     with World(installed="24.8", history_rows=2_000, live_calls=True, live_rate=5) as world:
