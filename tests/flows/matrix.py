@@ -14,7 +14,7 @@ REFUSED, RECOVERED, STOPPED = "refused", "recovered", "stopped with a named way 
 
 @dataclass(frozen=True)
 class Case:
-    """One cell: `arrange` prepares the world; `once` lets the fault be gone when the script is called again."""
+    """One cell: `arrange` prepares the world; `once` is the script's step behind which the fault is gone."""
 
     kind: str
     stage: str
@@ -22,7 +22,7 @@ class Case:
     ends: str
     arrange: Callable[[World], None]
     said: str = ""
-    once: bool = False
+    once: int = 0
     variant: str = "22.8"
     daily: bool = False
 
@@ -98,7 +98,7 @@ HOWS = ("exit", "error-line", "kill")
 def _once(kind: str, number: int, step: int, *, variant: str = "22.8", daily: bool = False) -> Case:
     how = HOWS[number % 3]
     fault = f"{how} at step {step} once" + (f" {variant}" if variant != "22.8" else "")
-    return Case(kind, "script", fault, RECOVERED, _script(step, how), once=True, variant=variant, daily=daily)
+    return Case(kind, "script", fault, RECOVERED, _script(step, how), once=step, variant=variant, daily=daily)
 
 
 IN_THE_SCRIPT_ONCE = tuple(

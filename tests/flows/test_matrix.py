@@ -39,24 +39,24 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def gone_once_seen(world: World, once: bool) -> Iterator[None]:
-    """Let the script's fault be gone for the next call of it."""
+def gone_once_seen(world: World, step: int) -> Iterator[None]:
+    """Let the script's fault be gone for the next call, as soon as it came to this step (0: it stays)."""
     over = threading.Event()
 
     def watch() -> None:
-        while not over.is_set() and not vendor.current_step(world.control):
-            time.sleep(0.01)
+        while not over.is_set() and vendor.current_step(world.control) != step:
+            time.sleep(0.005)
         if not over.is_set():
             vendor.settle(world.control, SECONDS_PER_STEP=0)
 
     thread = threading.Thread(target=watch)
-    if once:
+    if step:
         thread.start()
     try:
         yield
     finally:
         over.set()
-        if once:
+        if step:
             thread.join()
 
 

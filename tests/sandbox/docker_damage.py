@@ -19,15 +19,16 @@ def definition(data: Path, table: str) -> str:
     return file.read_text() if file.exists() else ""
 
 
-def smallest_part(data: Path, table: str) -> Path | None:
-    """The folder of the table's part with the fewest rows."""
+def smallest_part(data: Path, table: str, more_than: int = 0) -> Path | None:
+    """The folder of the table's part with the fewest rows, of those that have more than so many."""
     found = re.search(r"UUID '([0-9a-f-]{36})'", definition(data, table))
     if found is None:
         return None
     counts = list((data / "store" / found[1][:3] / found[1]).glob("*_*_*_*/count.txt"))
     # What was merged lies there for a while beside its sources, and damage to those does no harm.
     counts = [file for file in counts if not any(_covers(other.parent, file.parent) for other in counts)]
-    return min(counts, key=lambda file: int(file.read_text())).parent if counts else None
+    rows = {file.parent: int(file.read_text()) for file in counts}
+    return min((part for part in rows if rows[part] > more_than), key=rows.__getitem__, default=None)
 
 
 def _covers(part: Path, other: Path) -> bool:

@@ -82,9 +82,9 @@ class Faults:
             self._damage(data, self.corrupt_part_of.pop(), cut)
         while self.lose_rows_of:
             table, rows = self.lose_rows_of.popitem()
-            self._damage(data, table, partial(without_rows, version, data, table, rows))
+            self._damage(data, table, partial(without_rows, version, data, table, rows), more_than=rows)
 
-    def _damage(self, data: Path, table: str, harm: Callable[[Path], object]) -> None:
-        if part := smallest_part(data, table):
+    def _damage(self, data: Path, table: str, harm: Callable[[Path], object], *, more_than: int = 0) -> None:
+        if part := smallest_part(data, table, more_than):
             harm(part)
             self.lost.append(f"{table}/{part.name}")
