@@ -142,6 +142,6 @@ def test_a_server_installed_without_the_lock_starts_and_schedules(processes: Pro
     for name in ("flows", "blocks"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run([sys.executable, "-m", "venv", processes.folder / "venv"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "-qq", "--no-cache-dir", source], check=True)
+    subprocess.run([python, "-m", "pip", "install", "-qq", source], check=True)
     subprocess.run([python, "-I", "-c", "import flows.install"], check=True)
     assert_starts_and_schedules(PrefectServer(processes, str(python)))

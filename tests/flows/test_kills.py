@@ -16,7 +16,7 @@ from tests.sandbox.world import World
 
 pytestmark = pytest.mark.matrix
 UPGRADE = "flows.upgrade.upgrade_data_flow"
-PHASES = ("quiet", "stopping", "stopped", "kept", "script", "started")
+PHASES = ("stopping", "stopped", "kept", "script")
 
 
 def phase_of(world: World) -> str:
