@@ -146,6 +146,9 @@ def _summary(server: PrefectServer, run: dict[str, object], page: str, *, whole:
     place = f"{server.url}/v2/artifacts/artifact/{report['id']}{above}" if report else "none"
     print(f"report   {place}")
     print(f"UI       {server.url}", flush=True)
+    if whole and report:
+        rows = str(report["data"]).partition("## Rows before and after")[2].partition("\n## ")[0].strip()
+        print(f"\n{rows}\n" if rows else "", flush=True)
 
 
 def _stay(server: PrefectServer) -> None:
