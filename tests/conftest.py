@@ -40,3 +40,8 @@ def prefect_server() -> Iterator[str]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield str(PREFECT_API_URL.value())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what has a long time-out of its own: at the end, one worker would wait for the other."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)

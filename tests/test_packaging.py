@@ -120,6 +120,7 @@ def assert_starts_and_schedules(server: PrefectServer) -> None:
     assert runs, "the server makes no run of a schedule; see its log for `schedule_deployments`"
 
 
+@pytest.mark.matrix
 @pytest.mark.server
 def test_a_server_of_this_environment_starts_and_schedules(processes: Processes) -> None:
     """With other versions of its libraries the server dies at its start, or silently never schedules."""

@@ -191,6 +191,7 @@ def test_a_failing_pull_names_registry_answer_and_next_step(
     assert world.engine.containers == []
 
 
+@pytest.mark.matrix
 def test_a_wrong_registry_password_is_sent_once_over_all_runs(world: World, cluster: Any, install: Install) -> None:
     """The second run refuses at the pull before it sends the login again."""
     world.registry.user, world.registry.password = "robot", "right"

@@ -72,6 +72,7 @@ def refused(block: Any, lock: ChangeLock) -> str:
     return str(caught.value)
 
 
+@pytest.mark.matrix
 def test_a_second_run_is_refused_while_the_first_is_in_its_script(world: World, block: Any) -> None:
     """It names holder, since when, the link, and how to release; it changes nothing, and the first completes."""
     hold(world, 2)

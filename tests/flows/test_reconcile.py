@@ -148,6 +148,7 @@ def test_a_service_left_down(there: World, prefect_server: str) -> None:
     assert run.report.startswith("# upgrade sandbox: late report")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("way", ["run-target", "run-recorded"])
 def test_a_change_that_died_behind_the_removal(there: World, prefect_server: str, way: str) -> None:
     """The recorded images only where nothing opened the data since its restore point; else forward; both by digest."""

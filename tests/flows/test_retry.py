@@ -76,6 +76,7 @@ def test_an_error_line_is_a_failure_whatever_the_exit_code(world: World, block: 
     assert lock_of(world)["phase"] == "unfinished"
 
 
+@pytest.mark.matrix
 def test_the_script_asks_on_its_terminal(world: World, block: Any) -> None:
     """The run ends with the question and how to answer; the answer lets the script go on, and Retry attaches."""
     hold(world, 2, "ask")
@@ -97,6 +98,7 @@ def test_the_script_asks_on_its_terminal(world: World, block: Any) -> None:
     assert "continue with Y" in again.logs
 
 
+@pytest.mark.matrix
 def test_a_pull_that_failed_is_resumed_behind_the_last_finished_preparation(world: World, block: Any) -> None:
     """Nothing was changed on the server, the lock was given back, and Retry begins with the pull."""
     world.registry.refuse = True

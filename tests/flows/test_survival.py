@@ -73,6 +73,7 @@ def test_a_link_that_freezes_in_silence(world: World, block: Any) -> None:
     assert LOST in run.logs
 
 
+@pytest.mark.matrix
 def test_a_control_node_out_of_reach_until_the_end(world: World, block: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run ends as still running, not as unreachable, says that the lock is held, and Retry attaches."""
     impatient = flows.change.release_lock.with_options(retries=0)
