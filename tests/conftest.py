@@ -44,4 +44,5 @@ def prefect_server() -> Iterator[str]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what has a long time-out of its own: at the end, one worker would wait for the other."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    limits = {item.nodeid: item.get_closest_marker("timeout") for item in items}
+    items.sort(key=lambda item: -float(limits[item.nodeid].args[0]) if limits[item.nodeid] else 0.0)
