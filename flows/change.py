@@ -15,7 +15,7 @@ from blocks.cluster import DataFlowCluster
 from flows.core.change import ChangeLock, Order
 from flows.core.fit import FINDINGS as FIT
 from flows.core.plan import Plan
-from flows.core.preflight import Rule, applicable, judge
+from flows.core.preflight import Rule, applicable, judge, rehearsed
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
 from flows.core.words import utc
@@ -85,7 +85,7 @@ def _plan(kind: Kind, cluster: DataFlowCluster, run: Recorded, *, again: bool = 
     order = run.report.order
     snapshot = run.step("look again" if again else "look", lambda: _named(look, again)(cluster))
     wish = wish_of(cluster, snapshot.taken_at, order, run.id)
-    rules = applicable(kind.rules, snapshot, wish)
+    rules = applicable(rehearsed(kind.rules) if order.dry_run else kind.rules, snapshot, wish)
     found = judge(snapshot, wish, rules, order.lowered, FIT)
     run.note(findings=found, requirements=wish.requirements.source)
     judged = "preflight again" if again else "preflight"

@@ -16,7 +16,6 @@ from flows.core.change_state import ChangeState
 from flows.core.installed import service
 from flows.core.preflight import RULES_CONTROL
 from flows.core.script import verb_command
-from flows.core.words import utc
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.prove import prove
@@ -65,7 +64,7 @@ def control_data_flow(
 
 def _stop(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:
     doing = control.needed(world.snapshot, world.wish)
-    state = _state(run, lock, lock.change or run.folder)
+    state = run.begin(lock)
     if doing and not lock.runs:
         run.step("record-rows", lambda: record_rows(cluster, state))
     _script(cluster, run, world, lock, doing)
@@ -79,7 +78,7 @@ def _stop(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLoc
 
 
 def _start(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:
-    state = _state(run, lock, run.folder)
+    state = run.begin(lock, id=run.folder)
     if lock.change not in ("", run.folder):
         run.unfinished = True
     known = adopt_reference(cluster, state, lock.change, control.stopped_by(world.snapshot, world.wish))
@@ -89,7 +88,7 @@ def _start(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLo
 
 
 def _restart(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:
-    state = _state(run, lock, lock.change or run.folder)
+    state = run.begin(lock)
     known = run.step("record-rows", lambda: record_rows(cluster, state))
     known = known or adopt_reference(cluster, state, control.stopped_by(world.snapshot, world.wish))
     _script(cluster, run, world, lock, True)
@@ -120,20 +119,6 @@ def _serving(cluster: DataFlowCluster, run: Recorded, world: World, state: Chang
         wanted = {c.image: c.image_id for c in (there.dataflow, there.clickhouse) if c is not None}
         run.note(tables=run.step("verify-row-counts", lambda: verify(cluster, wanted)))
     run.unfinished = False
-
-
-def _state(run: Recorded, lock: ChangeLock, change_id: str) -> ChangeState:
-    order = run.report.order
-    return ChangeState(
-        id=change_id,
-        kind=order.verb,
-        cluster=order.cluster,
-        target=lock.target,
-        runs=(run.id,),
-        started=utc(run.report.started),
-        requested_by=order.requested_by,
-        ticket=order.ticket,
-    )
 
 
 KINDS = {

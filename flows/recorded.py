@@ -15,8 +15,10 @@ from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_UI_URL
 
 from blocks.cluster import DataFlowCluster
-from flows.core.change import Order, Outcome, Told
+from flows.core.change import ChangeLock, Order, Outcome, Told
+from flows.core.change_state import ChangeState
 from flows.core.report import Report, Timed, markdown, summary
+from flows.core.words import utc
 from flows.errors import ChangeLocked, PreflightFailed, ScriptStillRunning
 from flows.tasks.secrets import secrets_of
 
@@ -47,6 +49,23 @@ class Recorded:
     def folder(self) -> str:
         """Name of the run folder on the control node; each attempt of a run that is retried has its own."""
         return f"{self.id}-{self.attempt}"
+
+    def begin(self, lock: ChangeLock, **known: Any) -> ChangeState:
+        """The state of the change under this lock as this run begins it; `known` adds to that."""
+        order = self.report.order
+        begun = ChangeState(
+            id=lock.change or self.folder,
+            kind=order.kind,
+            cluster=order.cluster,
+            target=lock.target,
+            runs=(self.id,),
+            started=utc(self.report.started),
+            requested_by=order.requested_by,
+            ticket=order.ticket,
+            reason=order.reason,
+            on_failure="recover" if order.on_failure == "recover" else "stop",
+        )
+        return replace(begun, **known)
 
     @overload
     def step(self, name: str, call: Callable[[], Told[T]]) -> T: ...

@@ -10,12 +10,9 @@ from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
 from flows.core import remove
 from flows.core.change import ChangeLock, Order, Outcome
-from flows.core.change_state import ChangeState
-from flows.core.findings import Level
 from flows.core.installed import Service, service
 from flows.core.preflight import RULES_REMOVE
 from flows.core.script import verb_command
-from flows.core.words import utc
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.removed import record_folders, verify_removed
@@ -58,14 +55,14 @@ def remove_data_flow(
     order = Order(
         "remove", cluster.name, dry_run, tuple(lowered), requested_by, ticket, confirm=confirm.strip(), verb="rm"
     )
-    return Completed(message=change(REHEARSED if dry_run else REMOVE, cluster, order), data=None)
+    return Completed(message=change(REMOVE, cluster, order), data=None)
 
 
 def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:
     if not remove.needed(world.snapshot, world.wish) and not lock.script:
         run.step("remove", lambda: Outcome("remove", False, "no container of the service is there"))
         return
-    state, was = _state(run, lock), service(world.snapshot.docker, world.wish.data_path)
+    state, was = run.begin(lock), service(world.snapshot.docker, world.wish.data_path)
     if not lock.runs and was.containers:
         run.step("record-rows", lambda: record_rows(cluster, state))
         run.unfinished = True
@@ -81,24 +78,4 @@ def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: Chan
     close(cluster, state)
 
 
-def _state(run: Recorded, lock: ChangeLock) -> ChangeState:
-    order = run.report.order
-    return ChangeState(
-        id=lock.change or run.folder,
-        kind="remove",
-        cluster=order.cluster,
-        target=lock.target,
-        runs=(run.id,),
-        started=utc(run.report.started),
-        requested_by=order.requested_by,
-        ticket=order.ticket,
-    )
-
-
 REMOVE = Kind(RULES_REMOVE, remove.plan, _carry_out)
-REHEARSED = Kind(
-    tuple(rule.at(Level.WARNING) if rule.id == "remove.not-confirmed" else rule for rule in RULES_REMOVE),
-    remove.plan,
-    _carry_out,
-)
-"""The same for a dry run, which shows the plan before anybody has confirmed it."""

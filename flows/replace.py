@@ -14,7 +14,6 @@ from flows.core.replace import Call, arguments, calls, recorded
 from flows.core.script import run_command
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
-from flows.core.words import utc
 from flows.errors import PreflightFailed, ScriptStillRunning
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
@@ -59,22 +58,9 @@ def replace_service(cluster: DataFlowCluster, run: Recorded, world: World, lock:
 def _opened(
     cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock, images: tuple[str, str]
 ) -> ChangeState:
-    order = run.report.order
-    wanted = ChangeState(
-        id=lock.change or lock.run,
-        kind=order.kind,
-        cluster=cluster.name,
-        target=lock.target,
-        runs=(run.id,),
-        started=utc(run.report.started),
-        requested_by=order.requested_by,
-        ticket=order.ticket,
-        reason=order.reason,
-        recorded=recorded(world.snapshot),
-        on_failure="recover" if order.on_failure == "recover" else "stop",
-    )
+    wanted = run.begin(lock, recorded=recorded(world.snapshot))
     version = world.snapshot.pbx.version
-    return run.step("open-change", lambda: open_change(cluster, wanted, images, version, order.lowered))
+    return run.step("open-change", lambda: open_change(cluster, wanted, images, version, run.report.order.lowered))
 
 
 def _nothing_to_do(run: Recorded, world: World, lock: ChangeLock, state: ChangeState) -> bool:

@@ -12,15 +12,12 @@ from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
 from flows.core.change import ChangeLock, Order
 from flows.core.change_state import ChangeState, Phase
-from flows.core.findings import Level
 from flows.core.installed import same_images, service
 from flows.core.preflight import RULES_ROLLBACK
-from flows.core.preflight.rollback import not_confirmed
 from flows.core.recovery import run_arguments
 from flows.core.restore_point import RestorePoint, pinned
 from flows.core.rollback import chosen, plan
 from flows.core.script import run_command, verb_command
-from flows.core.words import utc
 from flows.errors import PreflightFailed, ScriptStillRunning
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
@@ -90,7 +87,7 @@ def rollback_data_flow(
         restore_point=restore_point.strip(),
         rows_since=since,
     )
-    return Completed(message=change(REHEARSED if dry_run else ROLLBACK, cluster, order), data=None)
+    return Completed(message=change(ROLLBACK, cluster, order), data=None)
 
 
 def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:
@@ -107,9 +104,8 @@ def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: Chan
         )
         lock = replace(lock, runs=False)
     run.step("pull-image", lambda: pull_images(cluster, images, True))
-    state, lock = run.step(
-        "open-change", lambda: open_rollback(cluster, lock, _wanted(cluster, run, lock, point), point)
-    )
+    wanted = run.begin(lock, id=run.id, recorded=point.recorded, on_failure="stop")
+    state, lock = run.step("open-change", lambda: open_rollback(cluster, lock, wanted, point))
     run.note(change=state)
     try:
         _back(cluster, run, world, lock, state, point)
@@ -118,22 +114,6 @@ def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: Chan
     except Exception:
         run.note(way_back=_WAY_BACK)
         raise
-
-
-def _wanted(cluster: DataFlowCluster, run: Recorded, lock: ChangeLock, point: RestorePoint) -> ChangeState:
-    order = run.report.order
-    return ChangeState(
-        id=run.id,
-        kind="rollback",
-        cluster=cluster.name,
-        target=lock.target,
-        runs=(run.id,),
-        started=utc(run.report.started),
-        requested_by=order.requested_by,
-        ticket=order.ticket,
-        recorded=point.recorded,
-        on_failure="stop",
-    )
 
 
 def _back(
@@ -165,7 +145,3 @@ def _call(cluster: DataFlowCluster, run: Recorded, lock: ChangeLock, step: str, 
 
 
 ROLLBACK = Kind(RULES_ROLLBACK, plan, _carry_out)
-
-_ASKED = tuple(r.at(Level.WARNING) if r.id == not_confirmed.id else r for r in RULES_ROLLBACK)
-REHEARSED = Kind(_ASKED, plan, _carry_out)
-"""The same for a dry run, which shows the plan before anybody has confirmed it."""

@@ -34,6 +34,12 @@ class Service:
         """Those that are there."""
         return tuple(c for c in (self.clickhouse, self.dataflow) if c is not None)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What those are called that are not there."""
+        roles = (("ClickHouse", self.clickhouse), ("Data Flow", self.dataflow))
+        return tuple(role for role, container in roles if container is None)
+
 
 def service(docker: DockerFacts, data_path: str) -> Service:
     """Find the service by what its containers mount from the data path, never by name (names differ by release)."""
@@ -72,9 +78,8 @@ def same_images(found: Service, images: Images) -> bool:
 
 def healthy(found: Service) -> str:
     """Why the service is not healthy now, in one sentence; "" when both containers run and none says otherwise."""
-    if found.clickhouse is None or found.dataflow is None:
-        missing = "ClickHouse" if found.clickhouse is None else "Data Flow"
-        return f"there is no {missing} container on the data path"
+    if found.missing:
+        return f"there is no {found.missing[0]} container on the data path"
     for container in found.containers:
         if not container.running:
             return f"container {container.name} is not running"

@@ -68,6 +68,13 @@ def pbx_image(snapshot: Snapshot, wish: Wish) -> str:
     return wish.pbx_image or (snapshot.script.variables or {}).get("pbx_image", "").strip()
 
 
+def unconfirmed(wish: Wish, doing: str) -> str | None:
+    """What is wrong while the cluster's name was not typed; `doing` begins the sentence."""
+    if wish.cluster and wish.confirm == wish.cluster:
+        return None
+    return f"{doing}, the name {wish.cluster!r} has to be typed; it was {wish.confirm!r}"
+
+
 def whitelist_addresses(wish: Wish) -> tuple[str, ...]:
     """The server's addresses that the PBX has to let through, without doubles."""
     return tuple(dict.fromkeys(a for a in (wish.private_address, wish.public_address) if a))

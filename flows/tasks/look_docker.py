@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache, partial
 from typing import Any
 
 import docker
@@ -44,7 +45,8 @@ def look_server(cluster: DataFlowCluster) -> DockerFacts:
 def read_docker(client: docker.DockerClient, references: Iterable[str]) -> DockerFacts:
     """Everything that rules and plans want to know of an engine."""
     described = [c.attrs for c in client.containers.list(all=True, ignore_removed=True)]
-    images = {item["Image"]: _image(client, item["Image"]) for item in described}
+    asked = cache(partial(_image, client))
+    images = {item["Image"]: asked(item["Image"]) for item in described}
     wanted = dict.fromkeys((*(r for r in references if r), *(item["Config"]["Image"] for item in described)))
     devices = _devices(client, described)
     info = client.info()
@@ -53,7 +55,7 @@ def read_docker(client: docker.DockerClient, references: Iterable[str]) -> Docke
         version=str(info.get("ServerVersion") or "") or None,
         root=str(info.get("DockerRootDir") or "") or None,
         containers=tuple(container(item, images[item["Image"]], devices) for item in described),
-        images=tuple(image for reference in wanted if (image := _image(client, reference)) is not None),
+        images=tuple(image for reference in wanted if (image := asked(reference)) is not None),
     )
 
 

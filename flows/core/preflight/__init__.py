@@ -123,6 +123,11 @@ RULES_ROLLBACK: tuple[Rule, ...] = (
 _DONE_BY_THE_SCRIPT = frozenset({"host.apt-running", "host.port-taken", "docker.unusable"})
 
 
+def rehearsed(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The same for a dry run, which shows the plan before anybody has confirmed it."""
+    return tuple(rule.at(Level.WARNING) if rule.id.endswith(".not-confirmed") else rule for rule in rules)
+
+
 def applicable(rules: tuple[Rule, ...], snapshot: Snapshot, wish: Wish) -> tuple[Rule, ...]:
     """The rules to judge by now: what this change's own script is doing is no reason not to attach to it."""
     if not snapshot.script_runs or not (install.ours(snapshot, wish) or replaces(snapshot, wish)):
@@ -146,4 +151,5 @@ __all__ = [
     "judge",
     "known",
     "registered",
+    "rehearsed",
 ]

@@ -22,8 +22,7 @@ def not_installed(snapshot: Snapshot, wish: Wish) -> str | None:
     if ours(snapshot, wish):
         return None
     known(snapshot.docker.containers, f"the containers of {snapshot.server.name}")
-    found = service(snapshot.docker, wish.data_path)
-    missing = [name for name, c in (("ClickHouse", found.clickhouse), ("Data Flow", found.dataflow)) if c is None]
+    missing = service(snapshot.docker, wish.data_path).missing
     return f"{snapshot.server.name} has no {' and no '.join(missing)} container on the data path" if missing else None
 
 

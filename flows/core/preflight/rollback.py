@@ -10,7 +10,7 @@ from flows.core.preflight.rule import Unknown, known, rule
 from flows.core.restore_point import RestorePoint
 from flows.core.rollback import chosen, missing_images
 from flows.core.snapshot import Snapshot
-from flows.core.wish import Wish
+from flows.core.wish import Wish, unconfirmed
 
 BACK = "Operational Notes"
 
@@ -44,9 +44,7 @@ def no_restore_point(snapshot: Snapshot, wish: Wish) -> str | None:
 )
 def not_confirmed(snapshot: Snapshot, wish: Wish) -> str | None:
     """Rolling back sets aside everything that was written since; it is confirmed by the cluster's name."""
-    if wish.cluster and wish.confirm == wish.cluster:
-        return None
-    return f"to roll back, the name {wish.cluster!r} has to be typed; it was {wish.confirm!r}"
+    return unconfirmed(wish, "to roll back")
 
 
 @rule(

@@ -9,7 +9,7 @@ from flows.core.installed import service
 from flows.core.preflight.containers import data_path_differs, mount_differs
 from flows.core.preflight.rule import known, rule
 from flows.core.snapshot import Snapshot
-from flows.core.wish import Wish
+from flows.core.wish import Wish, unconfirmed
 
 MANAGING = "Managing the Data Flow Server"
 
@@ -26,8 +26,7 @@ def containers_missing(snapshot: Snapshot, wish: Wish) -> str | None:
     docker = snapshot.docker
     if docker.present is not False:
         known(docker.containers, f"the containers of {snapshot.server.name}")
-    found = service(docker, wish.data_path)
-    missing = [name for name, one in (("ClickHouse", found.clickhouse), ("Data Flow", found.dataflow)) if one is None]
+    missing = service(docker, wish.data_path).missing
     if not missing:
         return None
     return f"{snapshot.server.name} has no {' and no '.join(missing)} container on {wish.data_path}"
@@ -71,9 +70,7 @@ def unfinished_change(snapshot: Snapshot, wish: Wish) -> str | None:
 )
 def not_confirmed(snapshot: Snapshot, wish: Wish) -> str | None:
     """Removing will stop services and delete the installation; ensure this is done only during maintenance windows."""
-    if wish.cluster and wish.confirm == wish.cluster:
-        return None
-    return f"to remove the service, the name {wish.cluster!r} has to be typed; it was {wish.confirm!r}"
+    return unconfirmed(wish, "to remove the service")
 
 
 @rule(
