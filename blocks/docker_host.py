@@ -122,6 +122,7 @@ class DockerHost(Block):
             raise
         client = docker.DockerClient(base_url=_ADDRESS, version=version, timeout=self.timeout)  # type: ignore[arg-type]
         client.api.mount("http://", adapter)
+        client.api.trust_env = False  # the worker's proxies and netrc are for other hosts, and are read at every call
         return client
 
     def pull(self, client: docker.DockerClient, reference: str) -> Iterator[PullProgress]:
@@ -176,6 +177,7 @@ def _agreed_version(adapter: ChannelAdapter, timeout: float) -> str:
     The engine is asked without a version in the path: Docker 29 refuses every version below 1.44.
     """
     session = requests.Session()  # not closed: that would close the adapter, which the client goes on with
+    session.trust_env = False
     session.mount("http://", adapter)
     answer = session.get(f"{_ADDRESS}/version", timeout=timeout)
     answer.raise_for_status()

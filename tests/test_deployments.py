@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import yaml
 
 import flows
+from tests.sandbox.prefect_server import ask
 
 ROOT = Path(__file__).parents[1]
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
@@ -121,18 +123,19 @@ def test_names_are_unique_within_a_flow() -> None:
 
 
 @pytest.fixture(scope="module")
-def pool(prefect_server: str) -> str:
-    """The work pool of flows/work-pool.json on a real server; yields the address of the API."""
-    body = {"name": "on-premises", "type": "process", "base_job_template": POOL}
-    httpx.post(f"{prefect_server}/work_pools/", json=body).raise_for_status()
-    return prefect_server
+def pool(prefect_server: str) -> Iterator[httpx.Client]:
+    """The work pool of flows/work-pool.json on a real server; yields a client of its API."""
+    with httpx.Client(base_url=prefect_server, timeout=30) as http:
+        body = {"name": "on-premises", "type": "process", "base_job_template": POOL}
+        ask(http, "POST", "/work_pools/", body).raise_for_status()
+        yield http
 
 
-def deploy(api: str, variables: dict[str, Any]) -> httpx.Response:
+def deploy(pool: httpx.Client, variables: dict[str, Any]) -> httpx.Response:
     """Create a deployment with these job variables."""
-    flow = httpx.post(f"{api}/flows/", json={"name": "any"}).raise_for_status().json()
+    flow = ask(pool, "POST", "/flows/", {"name": "any"}).raise_for_status().json()
     body = {"name": "any", "flow_id": flow["id"], "work_pool_name": "on-premises", "job_variables": variables}
-    return httpx.post(f"{api}/deployments/", json=body)
+    return ask(pool, "POST", "/deployments/", body)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +147,14 @@ def deploy(api: str, variables: dict[str, Any]) -> httpx.Response:
         {"env": {"PREFECT_CLIENT_MAX_RETRIES": "ten"}},
     ],
 )
-def test_the_pool_refuses_what_would_run_foreign_code_on_the_worker(pool: str, variables: dict[str, Any]) -> None:
+def test_the_pool_refuses_what_would_run_foreign_code_on_the_worker(
+    pool: httpx.Client, variables: dict[str, Any]
+) -> None:
     """Everybody who can start a run could else run a program of his own on the worker's host."""
     assert deploy(pool, variables).is_client_error
 
 
 @each
-def test_the_pool_accepts_what_the_deployments_set(pool: str, deployment: dict[str, Any]) -> None:
+def test_the_pool_accepts_what_the_deployments_set(pool: httpx.Client, deployment: dict[str, Any]) -> None:
     """The job variables of prefect.yaml pass the pool's template."""
     assert deploy(pool, deployment["work_pool"]["job_variables"]).is_success

@@ -102,7 +102,7 @@ def _once(kind: str, number: int, step: int, *, variant: str = "22.8", daily: bo
 
 
 IN_THE_SCRIPT_ONCE = tuple(
-    _once("upgrade", number, step, daily=step in (13, 16)) for number, step in enumerate(UPGRADE_STEPS)
+    _once("upgrade", number, step, daily=step == 16) for number, step in enumerate(UPGRADE_STEPS)
 )
 """Whatever step the script dies at, in one of three ways: the service comes back, and each row is found."""
 

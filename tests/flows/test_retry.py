@@ -55,6 +55,7 @@ def test_the_script_fails_and_is_retried(world: World, block: Any) -> None:
     assert world.control.path(f"{STATE}/runs/{first.id}-1/log").exists()
 
 
+@pytest.mark.matrix
 def test_the_script_fails_and_a_new_run_goes_on(world: World, block: Any) -> None:
     """What is half there belongs to the unfinished change with the same target, so a new run may finish it."""
     hold(world, 14, "exit")

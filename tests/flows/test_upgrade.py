@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Run, read_run
-from tests.flows.story_support import block_of
 from tests.flows.support import STATE, FlowRun, hold, lock_of, meanwhile, quick_block
 from tests.sandbox import vendor
 from tests.sandbox.registry import OLD_PBX, pbx_image
@@ -87,12 +86,12 @@ def test_a_recreate_with_a_new_token_keeps_parameters_images_and_calls(world: Wo
 
 
 @pytest.mark.parametrize("variant", ["22.8", "22.3"])
-def test_a_dry_run_changes_nothing(world: World) -> None:
+def test_a_dry_run_changes_nothing(world: World, cluster: Any) -> None:
     """Only the plan is shown, with the script's call as it would be typed."""
     from flows.upgrade import upgrade_data_flow
 
     before = {c.id for c in world.engine.containers}
-    run = carry_out(upgrade_data_flow, block_of(world), dry_run=True)
+    run = carry_out(upgrade_data_flow, cluster, dry_run=True)
     assert run.ended == "COMPLETED", run.message
     assert ("upgrade -i portsip/pbx:22" if world.variant == "22.8" else "dataflow.sh rm; then") in run.report
     assert {c.id for c in world.engine.containers} == before

@@ -46,6 +46,16 @@ def environment(folder: Path, port: int) -> dict[str, str]:
     }
 
 
+def ask(http: httpx.Client, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+    """The server's answer; 503 says that its database is locked for the moment; Prefect's client repeats too."""
+    for pause in (0.2, 0.5, 1.0, 2.0, 5.0, 0.0):
+        response = http.request(method, path, json=body)
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(pause)
+    return response
+
+
 class PrefectServer:
     """`prefect server start` in the background; `python` is the interpreter whose Prefect is run."""
 
@@ -110,12 +120,7 @@ class PrefectServer:
         return self._ask("POST", path, body)
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        # 503 says that the server's database is locked for the moment; Prefect's own client repeats as well.
-        for pause in (0.2, 0.5, 1.0, 2.0, 5.0, 0.0):
-            response = self._http.request(method, path, json=body)
-            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                break
-            time.sleep(pause)
+        response = ask(self._http, method, path, body)
         if response.is_error:
             answer = f"{response.status_code} {response.text[:500]}"
             raise DemoFailed(f"The Prefect server refused {method} {path}: {answer}")
