@@ -30,10 +30,10 @@ sandbox: .venv/installed ## start only the cluster in a box and stay until Ctrl-
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 300
 
 test: .venv/installed ## the tests, about eight minutes on two cores (COVERAGE=1: also how much of flows and blocks they reach)
-	$(PYTEST) -m "not matrix" $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=90) $(PYTEST_ARGS)
+	$(PYTEST) -m "not matrix and not lab" $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=90) $(PYTEST_ARGS)
 
 test-all: test ## and the whole matrix of stage and fault, the demo, an installation without the lock
-	$(PYTEST) -m matrix $(PYTEST_ARGS)
+	$(PYTEST) -m "matrix and not lab" $(PYTEST_ARGS)
 
 lint: .venv/installed ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

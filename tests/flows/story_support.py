@@ -22,7 +22,7 @@ _SAVED: list[Any] = []
 
 
 def block_of(world: World) -> Any:
-    """The block that points at this world. Only the first one is saved: that takes Prefect ten seconds and more."""
+    """The block that points at this world. Only the first one is saved: that takes seconds."""
     from tests.sandbox.saved_blocks import cluster_block, save
 
     if not _SAVED:

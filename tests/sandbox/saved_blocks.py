@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
+from prefect.blocks.core import Block
 from pydantic import SecretStr
 
 from blocks.clickhouse import ClickHouse
@@ -56,10 +62,23 @@ def ssh_block(host: Host) -> SshHost:
 def save(world: World, name: str, **settings: object) -> DataFlowCluster:
     """Save all of them, nested ones first, so that each can also be opened by itself in the UI."""
     cluster = cluster_block(world, name).model_copy(update=settings)
-    cluster.control.save(f"{name}-control", overwrite=True)
-    cluster.server.save(f"{name}-server", overwrite=True)
-    cluster.pbx.save(name, overwrite=True)
-    cluster.docker.save(name, overwrite=True)
-    cluster.clickhouse.save(name, overwrite=True)
-    cluster.save(name, overwrite=True)
+    with schemas_made_once():
+        cluster.control.save(f"{name}-control", overwrite=True)
+        cluster.server.save(f"{name}-server", overwrite=True)
+        cluster.pbx.save(name, overwrite=True)
+        cluster.docker.save(name, overwrite=True)
+        cluster.clickhouse.save(name, overwrite=True)
+        cluster.save(name, overwrite=True)
     return cluster
+
+
+@contextmanager
+def schemas_made_once() -> Iterator[None]:
+    """Save blocks in two seconds instead of ten and more: Prefect makes each class's schema anew hundreds of times."""
+    made = cache(Block.model_json_schema.__func__)
+
+    def remembered(cls: type[Block], /, **options: Any) -> dict[str, Any]:
+        return deepcopy(made(cls, **options))  # Prefect edits what it gets
+
+    with patch.object(Block, "model_json_schema", classmethod(remembered)):
+        yield
