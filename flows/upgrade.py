@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
+from pydantic import Field
 
 from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
@@ -24,7 +25,7 @@ def upgrade_data_flow(
     lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
     on_failure: Literal["recover", "stop"] = "recover",
     deep: bool = False,
-    keep_days: int = 0,
+    keep_days: Annotated[int, Field(ge=0)] = 0,
     requested_by: str = "",
     ticket: str = "",
 ) -> State[str]:

@@ -111,6 +111,12 @@ def test_a_deployment_says_what_it_does_and_shares_the_pool(deployment: dict[str
     assert deployment["concurrency_limit"]["limit"] == 1
 
 
+def test_a_form_refuses_a_negative_age() -> None:
+    """How old a restore point may get is bounded where it is typed, before a run starts."""
+    ages = [entry(deployment).parameters.properties.get("keep_days") for deployment in DEPLOYMENTS]
+    assert {age["minimum"] for age in ages if age} == {0}
+
+
 def test_every_flow_has_a_deployment() -> None:
     """A flow without one cannot be started from the UI."""
     assert all_flows() == {deployment["entrypoint"] for deployment in DEPLOYMENTS}
