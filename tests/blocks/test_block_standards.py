@@ -22,6 +22,7 @@ from blocks.ssh import SshHost
 from tests.blocks.block_schemas import BLOCKS, FILE, RENEW, Schemas, breaking, is_secret, models, schemas
 from tests.blocks.pbx_support import block_for
 from tests.sandbox.pbx import Pbx
+from tests.sandbox.prefect_server import ask
 from tests.sandbox.saved_blocks import schemas_made_once
 
 MODELS = tuple(models())
@@ -101,7 +102,8 @@ def test_the_api_masks_every_secret_of_a_saved_cluster(prefect_server: str) -> N
     """Whoever may read the API, as the UI does, sees no secret; a flow that loads the block gets them all."""
     with schemas_made_once():
         filled().save("masked-cluster", overwrite=True)
-    shown = httpx.get(f"{prefect_server}/block_types/slug/data-flow-cluster/block_documents/name/masked-cluster")
+    with httpx.Client(base_url=prefect_server, timeout=30) as http:
+        shown = ask(http, "GET", "/block_types/slug/data-flow-cluster/block_documents/name/masked-cluster", None)
     assert shown.status_code == 200
     assert "S3CRET" not in shown.text
     data: dict[str, Any] = shown.json()["data"]
