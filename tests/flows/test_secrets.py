@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
-import logging
 import os
 import pickle
 import subprocess
 import sys
-import threading
 import urllib.parse
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +21,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
 from tests.flows.conftest import Run
+from tests.flows.secret_hunt import Hunter, Printed, Processes, files_of, prefect_files
 from tests.flows.story_support import block_of, edited, failed_step
 from tests.sandbox import vendor
+from tests.sandbox.saved_blocks import schemas_made_once
 from tests.sandbox.world import World
 
 PASSWORD_FILE = "/var/lib/portsip/dataflow/system.ini"
@@ -35,105 +34,10 @@ VENDOR_KEEPS = (PASSWORD_FILE, f"{vendor.VARIANTS['22.8'].folder}/docker-compose
 CANARIES = ("sudo", "registry", "passphrase", "wrong ssh", "wrong pbx", "wrong registry", "wrong clickhouse")
 
 
-class Hunter:
-    """Finds secrets in bytes: as they are, as JSON or a web address spells them, in hexadecimal, inside base64."""
-
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        assert all(len(secret) >= 12 for secret in secrets.values()), "a short one is found by chance"
-        self._names = {spelled: name for name, secret in secrets.items() for spelled in _spellings(secret.encode())}
-
-    def hits(self, places: Iterator[tuple[str, bytes]]) -> list[str]:
-        """Which secret was found where; the secret itself is not told."""
-        return sorted({f"{name} in {place}" for place, data in places for s, name in self._names.items() if s in data})
-
-
-def _spellings(secret: bytes) -> set[bytes]:
-    text = secret.decode()
-    found = {secret, json.dumps(text)[1:-1].encode(), urllib.parse.quote(text, safe="").encode(), secret.hex().encode()}
-    for shift in range(3):  # where in a group of three bytes it begins; characters that its neighbours decide are cut
-        left, right = (0, 2, 3)[shift], (0, 3, 2)[(shift + len(secret)) % 3]
-        for encode in (base64.b64encode, base64.urlsafe_b64encode):
-            text64 = encode(bytes(shift) + secret)
-            found.add(text64[left : len(text64) - right])
-    return found
-
-
-class Processes:
-    """Every argument list that was seen on this machine while it watched."""
-
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-        self._over = threading.Event()
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Look at all processes a hundred times a second."""
-        thread = threading.Thread(target=self._watch)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.01):
-            for entry in os.scandir("/proc"):
-                if entry.name.isdigit():
-                    with suppress(OSError):  # it has ended meanwhile
-                        self.seen.add(Path(entry.path, "cmdline").read_bytes())
-
-
-class Printed(logging.Handler):
-    """Every record that any logger has, as it would be printed, with its traceback."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
-        self.lines.append(self.format(record))
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear all loggers that there are, also those that keep what they say to themselves."""
-        every = [logging.getLogger(), *map(logging.getLogger, list(logging.root.manager.loggerDict))]
-        loud = [logger for logger in every if logger is logging.root or not logger.propagate]
-        for logger in loud:
-            logger.addHandler(self)
-        try:
-            yield
-        finally:
-            for logger in loud:
-                logger.removeHandler(self)
-
-
-def prefect_files() -> Iterator[tuple[str, bytes]]:
-    """Prefect's database with its journal, its stored results, and whatever else is in its home."""
-    from prefect.settings import get_current_settings
-
-    settings = get_current_settings()
-    url = settings.server.database.connection_url
-    assert url is not None
-    database = Path(url.get_secret_value().partition("///")[2])
-    assert database.exists()
-    for folder in (database.parent, settings.home):
-        yield from _files(folder, "Prefect's ")
-
-
-def _files(folder: Path, name: str, but: tuple[str, ...] = ()) -> Iterator[tuple[str, bytes]]:
-    for file in folder.rglob("*"):
-        shown = f"/{file.relative_to(folder)}"
-        if file.is_file() and not file.is_symlink() and shown not in but:
-            with suppress(FileNotFoundError):  # ClickHouse has just merged it away
-                yield f"{name}{shown}", file.read_bytes()
-
-
 def remote_places(world: World) -> Iterator[tuple[str, bytes]]:
     """Every file of the machines, and every command that reached them."""
     for host in (world.control, world.second, world.third, world.server):
-        yield from _files(host.root, f"{host.name}:", VENDOR_KEEPS if host is world.server else ())
+        yield from files_of(host.root, f"{host.name}:", VENDOR_KEEPS if host is world.server else ())
         yield f"a command on {host.name}", "\0".join(host.commands).encode()
 
 
@@ -164,8 +68,9 @@ def cluster(world: World, planted: dict[str, str], prefect_server: str) -> Any:
     block = edited(block, "server", sudo_password=hidden["sudo"], private_key=hidden["key"])
     block = edited(block, "server", passphrase=hidden["passphrase"])
     block = edited(block, "docker", registry_user="robot", registry_password=hidden["registry"])
-    block.server.save("canary-server", overwrite=True)
-    block.docker.save("canary", overwrite=True)
+    with schemas_made_once():
+        block.server.save("canary-server", overwrite=True)
+        block.docker.save("canary", overwrite=True)
     return edited(block, settle_pause=0.3)
 
 
@@ -209,7 +114,7 @@ def test_no_secret_is_found_anywhere(
 
     assert hunter.hits(everywhere()) == []
     kept = [f"made up by the script in {file}" for file in sorted(VENDOR_KEEPS)]
-    assert hunter.hits(_files(world.server.root, "")) == kept
+    assert hunter.hits(files_of(world.server.root, "")) == kept
     assert any(b"dataflow.sh" in line for line in processes.seen)
     assert "generate new password ***" in runs[1].logs
     assert any("generate new password ***" in line for line in printed.lines)
@@ -230,7 +135,7 @@ def test_the_hunter_finds_what_is_planted(shift: int, tmp_path: Path) -> None:
     }
     for name, data in forms.items():
         (tmp_path / name).write_bytes(data)
-    assert hunter.hits(_files(tmp_path, "")) == [f"planted in /{name}" for name in sorted(forms)]
+    assert hunter.hits(files_of(tmp_path, "")) == [f"planted in /{name}" for name in sorted(forms)]
     assert hunter.hits(iter([("nothing", os.urandom(4096))])) == []
 
 
