@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from itertools import product
 from pathlib import Path
 
 from tests.sandbox import vendor
@@ -18,8 +19,8 @@ def said(control: Host, verb: str) -> str:
 
 def test_the_steps_can_be_read_from_the_script() -> None:
     """They are numbered without a gap, and each one is done by something."""
-    for name in vendor.VARIANTS:
-        text = vendor.script(name)
+    for name, compose in product(vendor.VARIANTS, (False, True)):
+        text = vendor.script(name, compose=compose)
         steps = vendor.steps(text)
         assert list(steps) == list(range(1, len(steps) + 1))
         assert all(re.search(rf"\b(step_{n}\(\)|begin {n}\b)", text) for n in steps)

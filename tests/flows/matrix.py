@@ -1,4 +1,8 @@
-"""The matrix of stage and fault: what goes wrong where in an upgrade or recreate, and how the run has to end."""
+"""The matrix of stage and fault: what goes wrong where in an upgrade or recreate, and how the run has to end.
+
+Two more cells are stories of tests/stories, as they are told on real parts too: a registry that refuses, and an empty
+data folder.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +68,6 @@ UPGRADE_STEPS = (1, 3, 4, 5, 6, 8, 9, 12, 13, 14, 16, 17, 18)
 
 REFUSALS = (
     Case("upgrade", "preflight", "two cores", REFUSED, FAULTS["two-cores"], "host.vcpu", daily=True),
-    Case("upgrade", "pull-image", "registry refuses", REFUSED, FAULTS["registry-refuses"]),
     Case("upgrade", "pull-image", "disk full", REFUSED, FAULTS["full-disk"], "no space"),
     Case("upgrade", "pull-image", "no such image", REFUSED, _no_such_image, "portsip/clickhouse:25.8"),
     Case(
@@ -124,7 +127,6 @@ AT_THE_END = (
     Case("upgrade", "verify", "part lost, part damaged", STOPPED, _two_parts, "default.cdr LOST", daily=True),
     Case("upgrade", "verify", "five rows lost", STOPPED, FAULTS["rows-lost"], "default.cdr LOST"),
     Case("upgrade", "verify", "damaged part", STOPPED, FAULTS["part-corrupt"], "default.cdr UNREADABLE"),
-    Case("upgrade", "verify", "wrong data folder", STOPPED, FAULTS["data-folder-empty"], "WRONG_DATA_DIR", daily=True),
     Case("upgrade", "settle", "writer crashes", STOPPED, _unhealthy_writer, daily=True),
 )
 

@@ -46,6 +46,11 @@ class Container:
         self._ended = threading.Event()
 
     @property
+    def image_id(self) -> str:
+        """The id of the image that it was created from."""
+        return self.image.id
+
+    @property
     def running(self) -> bool:
         """Whether its process lives (or is about to be started again)."""
         return self._child is not None or self.restarting

@@ -88,7 +88,7 @@ class Host:
             self.install_docker(self._docker[0], installed=self._docker[1])
         self._server = SshServer(self)
         self.link = Link(self._server.port)
-        self.ssh_port = self.link.port
+        self.ssh_host, self.ssh_port = "127.0.0.1", self.link.port
         return self
 
     def __exit__(self, *reason: object) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def cluster_block(world: World, name: str) -> DataFlowCluster:
-    """The cluster's block, with quick pauses; nothing of the guide is lowered."""
+    """The cluster's block, with quick pauses; nothing of the guide is lowered where the world needs it not."""
     return DataFlowCluster(
         name=name,
         control=ssh_block(world.control),
@@ -45,13 +45,14 @@ def cluster_block(world: World, name: str) -> DataFlowCluster:
         pbx_address=world.virtual_ip,
         settle_pause=0.3,
         settle_timeout=60,
+        **world.block_settings,
     )
 
 
 def ssh_block(host: Host) -> SshHost:
-    """Sign-in to one host of the sandbox with its password."""
+    """Sign-in to one host with its password."""
     return SshHost(
-        host="127.0.0.1",
+        host=host.ssh_host,
         port=host.ssh_port,
         user=host.user,
         password=SecretStr(host.password),

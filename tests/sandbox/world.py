@@ -11,19 +11,21 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.sandbox import installed, vendor
 from tests.sandbox.clickhouse import ensure_engine
 from tests.sandbox.containers import LiveCalls
+from tests.sandbox.docker_container import Container
 from tests.sandbox.docker_engine import Engine
 from tests.sandbox.host import Host
 from tests.sandbox.live import Ledger, ask
 from tests.sandbox.pbx import Pbx
 from tests.sandbox.prefect_server import free_port
-from tests.sandbox.registry import Registry
+from tests.sandbox.registry import Registry, pbx_image
 
 VIRTUAL_IP = "192.168.1.20"
 CONTROL, SECOND, THIRD, SERVER = "192.168.1.21", "192.168.1.22", "192.168.1.23", "192.168.1.26"
@@ -116,6 +118,40 @@ class World:
         for port in PBX_PORTS:
             self.server.reach[VIRTUAL_IP, port] = ("127.0.0.1", self.pbx.port)
         self.server.reach["127.0.0.1", 8123] = ("127.0.0.1", self.clickhouse_port)
+
+    def containers(self) -> list[Container]:
+        """The service's containers, in the order of their names."""
+        names = vendor.VARIANTS[self.variant]
+        own = (c for c in self.engine.containers if c.name in (names.database, names.writer))
+        return sorted(own, key=lambda container: container.name)
+
+    def publish_pbx(self, version: str) -> None:
+        """Let the tag `portsip/pbx:22` mean the image of this version from now on."""
+        self.registry.publish(pbx_image(version))
+
+    def refuse_pulls(self, on: bool = True) -> None:
+        """Let the registry answer nobody, or everybody again."""
+        self.registry.refuse = on
+
+    def kill_container(self, name: str) -> None:
+        """Kill its process (-9) behind Docker's back, which starts it again by its policy."""
+        next(c for c in self.containers() if c.name == name).crash()
+
+    def empty_data_folder(self) -> None:
+        """Let ClickHouse find an empty folder at its next start, as when the data disk is not mounted there."""
+        self.engine.faults.empty_mount.add(vendor.VARIANTS[self.variant].database)
+
+    def restart_ssh(self, host: Host) -> None:
+        """Restart the host's SSH server: every session ends, and for a moment nobody gets in."""
+        host.link.refuse()
+        host.link.cut()
+        time.sleep(0.5)
+        host.link.allow()
+
+    @property
+    def block_settings(self) -> dict[str, Any]:
+        """What the cluster's block needs to say besides addresses: nothing where the hosts are as the guide wants."""
+        return {}
 
     @property
     def virtual_ip(self) -> str:

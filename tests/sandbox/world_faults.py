@@ -19,7 +19,7 @@ def _disk_full(world: World) -> None:
 
 
 def _registry_refuses(world: World) -> None:
-    world.registry.refuse = True
+    world.refuse_pulls()
 
 
 def _script_fails(world: World) -> None:
@@ -51,7 +51,7 @@ def _part_corrupt(world: World) -> None:
 
 
 def _data_folder_empty(world: World) -> None:
-    world.engine.faults.empty_mount.add(vendor.VARIANTS[world.variant].database)
+    world.empty_data_folder()
 
 
 def _clickhouse_deaf(world: World) -> None:

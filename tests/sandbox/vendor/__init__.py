@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 FOLDER = "/opt/portsip-pbx-ha-guide"
-SETTINGS = "/etc/sandbox-script.conf"
+SETTINGS, MACHINE = "/etc/sandbox-script.conf", "/etc/sandbox-machine.conf"
+WRITTEN = ("/run/sandbox-script-step", "/run/sandbox-starts")
 FAILURES = ("exit", "error-line", "hang", "ask", "kill")
 _STEP = re.compile(r"^# step (\d+): (.+)$", re.MULTILINE)
 
@@ -34,11 +36,11 @@ VARIANTS = {
 }
 
 
-def script(version: str) -> str:
-    """The text of `dataflow.sh` in this shape."""
+def script(version: str, *, compose: bool = False) -> str:
+    """The text of `dataflow.sh` in this shape; with `compose` it drives a real `docker compose` on the server."""
     variant = VARIANTS[version]
     words = {
-        "ON_SERVER": (HERE / "on_server.sh").read_text().rstrip(),
+        "ON_SERVER": (HERE / ("on_server_compose.sh" if compose else "on_server.sh")).read_text().rstrip(),
         "VERSION": version,
         "UPGRADE_OPTIONS": variant.upgrade_options,
         "FOLDER": variant.folder,
@@ -57,21 +59,42 @@ def steps(text: str) -> dict[int, str]:
     return {int(number): name for number, name in _STEP.findall(text)}
 
 
-def install(host: Host, version: str = "22.3", folder: str = FOLDER) -> None:
-    """Put the scripts and the cluster's variables on the control node."""
-    host.write(f"{folder}/dataflow.sh", script(version), 0o755)
+def install(
+    host: Host, version: str = "22.3", folder: str = FOLDER, *, compose: bool = False, **machine: object
+) -> None:
+    """Put the scripts and the cluster's variables on the control node.
+
+    `machine` are settings that stay when a test settles others: what the script lists for a real engine.
+    """
+    host.write(f"{folder}/dataflow.sh", script(version, compose=compose), 0o755)
+    if compose:  # there the user may not write where root may; these three the script writes itself
+        host.write(MACHINE, _lines(machine))
+        for place in (*WRITTEN, f"{folder}/.dataflow_server"):
+            host.write(place, "", 0o666)
     host.write(f"{folder}/ha_ctl.sh", (HERE / "ha_ctl.sh").read_text(), 0o755)
     host.write(f"{folder}/res/vars.yml", (HERE / "vars.yml").read_text())
 
 
 def settle(host: Host, **settings: object) -> None:
     """Set the words that dataflow.sh lists (SECONDS_PER_STEP, FAIL_AT_STEP, …); one not named has its default."""
-    host.write(SETTINGS, "".join(f"{name}={value}\n" for name, value in settings.items()))
+    host.write(SETTINGS, _lines(settings))
+
+
+def start_over(host: Host) -> None:
+    """Forget what earlier calls of the script left, and let the next ones go well and waste no time."""
+    settle(host, SECONDS_PER_STEP=0)
+    host.path("/run/sandbox-go-on").unlink(missing_ok=True)
+    for place in WRITTEN:
+        host.write(place, "", 0o666)
+
+
+def _lines(settings: dict[str, object]) -> str:
+    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items())
 
 
 def current_step(host: Host) -> int:
     """The step that the script began last; 0 before the first."""
-    place = host.path("/run/sandbox-script-step")
+    place = host.path(WRITTEN[0])
     return int(place.read_text() or 0) if place.exists() else 0
 
 

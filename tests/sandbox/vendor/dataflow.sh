@@ -35,7 +35,9 @@ FAIL_AT_STEP=0        # one of the steps above
 FAIL_HOW=exit         # exit, error-line (and exit code 0), hang, ask, kill
 HEALTH_INTERVAL=1s
 LEAVE_DAEMON=''       # yes: leaves a program behind that has the terminal and every open file of the script
-if [ -r "$root/etc/sandbox-script.conf" ]; then . "$root/etc/sandbox-script.conf"; fi
+for file in machine script; do # what the machine needs as long as it is there, and what a test says
+  if [ -r "$root/etc/sandbox-$file.conf" ]; then . "$root/etc/sandbox-$file.conf"; fi
+done
 if [ "$LEAVE_DAEMON" ]; then setsid sleep 3600 & fi
 
 FOLDER=@FOLDER@
@@ -100,9 +102,9 @@ send() { # send STEPS: their functions and our variables as one shell text
   [ -n "$1" ] || return 0
   local text
   text="set -e -o pipefail
-$(declare -f info error die plain docker password_of exists wait_healthy remove run_database $(printf ' step_%s' $1))
+$(declare -f info error die plain docker $FUNCTIONS_ON_SERVER $(printf ' step_%s' $1))
 $(declare -p FOLDER DATABASE WRITER INITDT VERB HEALTH_INTERVAL DATA_PATH PRI_IP_ADDRESS PUB_IP_ADDRESS PBX_IP_ADDRESS \
-    DATAFLOW_IMG DB_IMG)
+    DATAFLOW_IMG DB_IMG $VARIABLES_ON_SERVER)
 for step in $1; do echo \"::step \$step\"; sleep $SECONDS_PER_STEP; step_\$step; done"
   ssh -o ConnectTimeout=10 -o ServerAliveInterval=15 "$USER@$HOST" "$text" </dev/null | show
 }

@@ -1,4 +1,6 @@
 # The steps of the stand-in for dataflow.sh that run on the server; they are put into dataflow.sh when it is installed.
+FUNCTIONS_ON_SERVER='password_of exists wait_healthy remove run_database'
+VARIABLES_ON_SERVER=''
 
 password_of() { # password_of FILE: without the key in [dataflow] this finds a later section's, or nothing
   sed -n '/^\[dataflow\]/,$ s/^password *= *//p' "$1" | head -n 1

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.flows.conftest import Run, read_run
 from tests.flows.support import lock_of
 from tests.sandbox.registry import OLD_PBX
 from tests.sandbox.world import World
-
-POINTS = "/var/lib/portsip/.dataflow-restore"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """A cluster whose service was installed long ago with ClickHouse 24.8, and takes calls all the time."""
-    with World(installed="24.8", history_rows=20_000, live_calls=True, live_rate=5) as world:
-        yield world
-
-
-def carry_out(flow: Any, cluster: Any, **parameters: Any) -> Run:
-    """Run one of the flows, not as a dry run, and read back what it left."""
-    return read_run(flow(cluster, **{"dry_run": False, **parameters}, return_state=True))
-
-
-def calls(world: World) -> tuple[str, str]:
-    """How many calls there were before today, and a number over all that is in them."""
-    rows, content = world.ask(
-        "SELECT count(), sum(cityHash64(*)) FROM cdr WHERE started_at < toStartOfDay(now()) - 1"
-    ).split()
-    return rows, content
+from tests.stories.words import RESTORE_POINTS, both, carry_out, history, images, running
+from tests.stories.worlds import Wanted, in_world
 
 
 def damaged(world: World) -> Callable[[], None]:
     """Take the largest table out of the restore point; what is returned puts it in again."""
-    point = next(world.server.path(POINTS).glob("*/point.json")).parent
+    point = next(world.server.path(RESTORE_POINTS).glob("*/point.json")).parent
     table = max(point.glob("0/store/*/*"), key=lambda place: len(list(place.glob("*/count.txt"))))
     hidden = table.rename(point / table.name)
 
@@ -48,6 +27,7 @@ def damaged(world: World) -> Callable[[], None]:
 
 
 @pytest.mark.matrix
+@in_world(Wanted(installed="24.8", live_calls=True))
 def test_an_upgrade_is_rolled_back_with_proof(world: World, cluster: Any) -> None:
     """25.8 changed everything since; 24.8 finds every row of the point, the writer goes on, the new data is kept.
 
@@ -56,15 +36,13 @@ def test_an_upgrade_is_rolled_back_with_proof(world: World, cluster: Any) -> Non
     from flows.rollback import rollback_data_flow
     from flows.upgrade import upgrade_data_flow
 
-    before = calls(world)
-    images = {c.image.id for c in world.engine.containers}
+    before, first = history(world), images(world)
     upgraded = carry_out(upgrade_data_flow, cluster)
     assert upgraded.ended == "COMPLETED", upgraded.message
     world.wait_for_calls(20)
     world.ask("OPTIMIZE TABLE cdr FINAL")
     world.ask("ALTER TABLE cdr DELETE WHERE started_at < toStartOfDay(now()) SETTINGS mutations_sync = 2")
-    assert calls(world)[0] == "0"
-    assert {i.id for i in world.engine.images.all()} >= images  # the script pruned; the pins held them
+    assert history(world)[0] == "0"
 
     refused = carry_out(rollback_data_flow, cluster, confirm="another")
     assert "rollback.not-confirmed" in refused.message
@@ -81,17 +59,18 @@ def test_an_upgrade_is_rolled_back_with_proof(world: World, cluster: Any) -> Non
     assert "comparing the data that was put back" in failed.message
     assert "The way back" in failed.report
     assert lock_of(world)["phase"] == "unfinished"
-    assert [c for c in world.engine.containers if c.running] == []
+    assert not any(running(world).values())
 
     mend()
     run = carry_out(rollback_data_flow, cluster, confirm=cluster.name, requested_by="Ada", ticket="CHG-8")
     assert run.ended == "COMPLETED", run.message
     assert world.ask("SELECT version()").startswith("24.8")
-    assert calls(world) == before
-    assert {c.image.id for c in world.engine.containers if c.running} == images
+    assert history(world) == before
+    assert images(world) == first  # the script pruned; the pins held them
+    assert running(world) == both(world, True)
     assert "Nothing was lost" in run.tasks["check-data"]
     assert "Ada" in run.report
     assert lock_of(world) == {}
     assert len(list(world.server.path("/var/lib/portsip/clickhouse").glob("data.failed-*"))) == 2
-    assert len(list(world.server.path(POINTS).glob("*/point.json"))) == 1
+    assert len(list(world.server.path(RESTORE_POINTS).glob("*/point.json"))) == 1
     world.wait_for_calls(5)
