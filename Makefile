@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox test test-all lint lock clean
+.PHONY: help demo sandbox lab test test-all lab-test lint lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: .venv/installed ## install a Data Flow server in a box, through a Prefect 
 sandbox: .venv/installed ## start only the cluster in a box and stay until Ctrl-C
 	@$(BIN)/python -m tests.sandbox
 
+lab: .venv/installed ## start the same cluster on real parts (root, Docker's engine) and stay until Ctrl-C
+	@$(BIN)/python -m tests.engine $(LAB_ARGS)
+
 # Two workers; fixtures that start servers are made once per worker and file. A test that hangs is ended with a stack
 # trace instead of holding the whole run. What takes minutes by its nature is marked `matrix` and left to test-all.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 300
@@ -34,6 +37,10 @@ test: .venv/installed ## the tests, about eight minutes on two cores (COVERAGE=1
 
 test-all: test ## and the whole matrix of stage and fault, the demo, an installation without the lock
 	$(PYTEST) -m "matrix and not lab" $(PYTEST_ARGS)
+
+# In one process: there is one engine, and its stories share it.
+lab-test: .venv/installed ## the stories once more, on real parts (as root; says what to install)
+	$(BIN)/python -m pytest --timeout 600 -m lab --durations=0 --durations-min=1 tests/engine $(PYTEST_ARGS)
 
 lint: .venv/installed ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

@@ -31,22 +31,22 @@ def main() -> None:
             FAULTS[fault](world)
         print(world.description())
         print(f"Up after {time.monotonic() - began:.1f} s.", flush=True)
-        print(_save_blocks(world), flush=True)
+        print(save_blocks(world, "sandbox"), flush=True)
         print("Ctrl-C ends it and leaves nothing behind.", flush=True)
         stop.wait()
 
 
-def _save_blocks(world: World) -> str:
-    """Save the blocks where a Prefect server is set, and tell what came of it."""
+def save_blocks(world: World, name: str) -> str:
+    """Save the blocks under this name where a Prefect server is set, and tell what came of it."""
     from prefect.settings import PREFECT_API_URL  # takes seconds to import, while the cluster is up already
 
     if not PREFECT_API_URL.value():
         return "No blocks saved: no Prefect server is set (prefect config set PREFECT_API_URL=…)."
     try:
-        world.save_blocks("sandbox")
+        world.save_blocks(name)
     except Exception as error:  # the cluster in a box is of use without them
         return f"No blocks saved: {PREFECT_API_URL.value()} answered {type(error).__name__}: {error}"
-    return f"Saved the block data-flow-cluster/sandbox, and those that it holds, on {PREFECT_API_URL.value()}"
+    return f"Saved the block data-flow-cluster/{name}, and those that it holds, on {PREFECT_API_URL.value()}"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,3 @@
+ARG BASE
+FROM $BASE
+RUN apt-get install -y -qq docker-ce && usermod --append --groups docker pbx

@@ -1,0 +1,85 @@
+"""What all labs of a process share: the outer engine, the images, the registry, and engines with images in them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import ClassVar, Self
+
+from tests.engine.engine import Engine
+from tests.engine.hosts import MIRROR_PORT, LabHost
+from tests.engine.images import Images
+from tests.engine.kept import copy_docker, shape
+from tests.engine.namespaces import End, Relay
+from tests.engine.network import Network
+from tests.engine.registry import Registry
+from tests.sandbox.registry import NEW_PBX, OLD_PBX
+
+
+class Shared:
+    """Context manager; a second `with` inside the first one gives the same parts."""
+
+    _current: ClassVar[Shared | None] = None
+    _users: ClassVar[int] = 0
+
+    def __new__(cls) -> Self:
+        return cls._current or super().__new__(cls)  # type: ignore[return-value]
+
+    def __enter__(self) -> Self:
+        if Shared._users == 0:
+            with ExitStack() as stack:
+                self.engine = stack.enter_context(Engine())
+                self.images = Images(self.engine)
+                self.registry = stack.enter_context(Registry(self.engine, self.images))
+                self._stack = stack.pop_all()
+            Shared._current = self
+        Shared._users += 1
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        Shared._users -= 1
+        if Shared._users == 0:
+            Shared._current = None
+            self._stack.close()
+
+    def mirror(self, server: LabHost) -> Relay:
+        """Let the server's engine find the registry on its own loopback."""
+        return Relay(End(server.pid, "127.0.0.1", MIRROR_PORT), End(0, "127.0.0.1", self.registry.port))
+
+    def installed_images(self, version: str) -> list[str]:
+        """What shapes an installation of old with ClickHouse in this version."""
+        return [self.images.docker_host, self.images.pbx[OLD_PBX].tag, self.images.clickhouse[version].tag]
+
+    def fill_docker_folder(self, target: Path, version: str) -> None:
+        """Fill an engine's folder with the images of an installation of old."""
+        kept = self.engine.folder / "preloaded" / f"{version}-{shape(*self.installed_images(version))}"
+        if not kept.exists():
+            self._preload(version, kept)
+        copy_docker(kept, target)
+
+    def _preload(self, version: str, kept: Path) -> None:
+        """Let an engine pull them, end it, keep its folder."""
+        began = time.monotonic()
+        kept.parent.mkdir(exist_ok=True)
+        for older in kept.parent.glob(f"{version}-*"):
+            shutil.rmtree(older)
+        with tempfile.TemporaryDirectory(dir=self.engine.runs) as name, Network(self.engine) as network:
+            folder = Path(name) / "docker"
+            folder.mkdir()
+            words = (self.engine, network, self.images.docker_host, "dataflow01", network.address(26))
+            with LabHost(*words, password=network.name, docker_folder=folder) as server:
+                server.wait_ready()
+                relay = self.mirror(server)
+                try:
+                    self.registry.publish_pbx(OLD_PBX)
+                    for reference in ("portsip/pbx:22", f"portsip/clickhouse:{version}"):
+                        server.run("docker", "pull", "--quiet", reference)
+                    server.stop_docker()
+                finally:
+                    self.registry.publish_pbx(NEW_PBX)
+                    relay.close()
+            folder.rename(kept)
+        print(f"lab: an engine with the images of {version} in {time.monotonic() - began:.0f} s")
