@@ -5,6 +5,9 @@ One server is started, damaged while it is down, and started again; every table 
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,8 +31,16 @@ ODD_ROWS = """number, if(number % 2, NULL, 'x'), [NULL, 1], map('k', 1), '127.0.
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """The snapshots of one server that met everything."""
-    return play_everything(tmp_path_factory.mktemp("store") / "server")
+    """The snapshots of one server that met everything; who comes first makes them for every worker."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "played"
+    with shared.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not file.seek(0, os.SEEK_END):
+            pickle.dump(play_everything(tmp_path_factory.mktemp("store") / "server"), file)
+    found = pickle.loads(shared.read_bytes())
+    assert isinstance(found, Played)
+    return found
 
 
 def named(verdict: Verdict, name: str, database: str = "default") -> Word:

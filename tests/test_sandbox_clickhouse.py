@@ -27,6 +27,8 @@ from tests.sandbox.clickhouse import WHEELS, ensure_engine
 from tests.sandbox.docker_engine import Engine
 from tests.sandbox.pbx import Pbx
 
+pytestmark = pytest.mark.matrix  # the sandbox itself, which changes less often than what it is there to test
+
 TABLES = {"agents", "answered_calls", "cdr", "cdr_to_daily_counters", "daily_counters", "queue_events"}
 
 

@@ -15,6 +15,8 @@ from tests.blocks.docker_support import running_engine
 from tests.sandbox import docker_cli
 from tests.sandbox.docker_engine import Engine
 
+pytestmark = pytest.mark.matrix  # the sandbox itself, which changes less often than what it is there to test
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 PROGRAM = [sys.executable, "-S", "-E", "-I", str(Path(docker_cli.__file__))]
 

@@ -19,6 +19,8 @@ from tests.blocks.docker_support import (
 )
 from tests.sandbox.docker_engine import Engine
 
+pytestmark = pytest.mark.matrix  # the sandbox itself, which changes less often than what it is there to test
+
 
 @pytest.fixture
 def setup(tmp_path: Path) -> Iterator[tuple[Engine, DockerClient]]:

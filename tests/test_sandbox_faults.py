@@ -16,6 +16,8 @@ from tests.sandbox.host import Host
 from tests.sandbox.world import World
 from tests.sandbox.world_faults import FAULTS, NEW_ENGINE, RESTORE_POINTS
 
+pytestmark = pytest.mark.matrix  # the sandbox itself, which changes less often than what it is there to test
+
 ROWS = 2000
 
 

@@ -15,6 +15,8 @@ import pytest
 from tests.sandbox import processes
 from tests.sandbox.host import Host
 
+pytestmark = pytest.mark.matrix  # the sandbox itself, which changes less often than what it is there to test
+
 PASSWORD = "correct horse"
 STRICT = "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10"
 

@@ -11,6 +11,8 @@ from tests.sandbox.docker_container import Container
 from tests.sandbox.live import Ledger
 from tests.sandbox.world import World
 
+pytestmark = pytest.mark.matrix  # the sandbox itself, which changes less often than what it is there to test
+
 ROWS = 500
 
 

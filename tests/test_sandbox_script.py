@@ -15,6 +15,8 @@ import pytest
 from tests.sandbox import vendor
 from tests.sandbox.host import Host
 
+pytestmark = pytest.mark.matrix  # the sandbox itself, which changes less often than what it is there to test
+
 FOLDER = vendor.FOLDER
 PLACE = "/var/lib/portsip"
 

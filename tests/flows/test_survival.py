@@ -37,6 +37,7 @@ def block(world: World, prefect_server: str, monkeypatch: pytest.MonkeyPatch) ->
 LOST = "Lost sight of pbx01, where the script goes on by itself"
 
 
+@pytest.mark.matrix
 def test_a_link_that_is_cut_in_the_middle(world: World, block: Any) -> None:
     """The script goes on, the follower connects again, and no line is missing or told twice."""
     hold(world, 2)

@@ -39,6 +39,7 @@ def test_a_dry_run_changes_nothing(world: World, cluster: Any) -> None:
     assert not world.control.path(STATE).exists()
 
 
+@pytest.mark.matrix
 def test_our_waiting_ends_in_the_middle_of_an_upgrade(
     world: World, prefect_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

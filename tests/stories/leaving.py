@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.flows.conftest import Run
 from tests.flows.story_support import refused_by
 from tests.flows.support import STATE, lock_of
@@ -21,6 +23,7 @@ def remove(cluster: Any, **parameters: Any) -> Run:
     return carry_out(remove_data_flow, cluster, **parameters)
 
 
+@pytest.mark.matrix
 @in_world(THERE)
 def test_removing_wants_the_name_leaves_every_file_and_an_install_finds_every_row(world: World, cluster: Any) -> None:
     """The wrong name changes nothing; the right one removes two containers; installed again, the data are there."""
