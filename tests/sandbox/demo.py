@@ -85,7 +85,7 @@ def _demo(processes: Processes) -> int:
         server.start_deploy(ROOT / "prefect.yaml")
         save(world, "sandbox", clickhouse_image=OLDER)
         tell("the blocks are saved")
-        processes.finish("prefect-deploy", 60)
+        processes.finish("prefect-deploy", 180)
         # Its schedule is for a real cluster, whose block is not there.
         watching = server.get("/deployments/name/reconcile-data-flow/on-premises")
         server.post(f"/deployments/{watching['id']}/pause_deployment", {})
