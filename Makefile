@@ -38,9 +38,10 @@ test: .venv/installed ## the tests, about eight minutes on two cores (COVERAGE=1
 test-all: test ## and the whole matrix of stage and fault, the demo, an installation without the lock
 	$(PYTEST) -m "matrix and not lab" $(PYTEST_ARGS)
 
-# In one process: there is one engine, and its stories share it.
+# Two workers share one engine; stories that share a world stay together (tests/engine/conftest.py).
+LAB_PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --timeout 600
 lab-test: .venv/installed ## the stories once more, on real parts (as root; says what to install)
-	$(BIN)/python -m pytest --timeout 600 -m lab --durations=0 --durations-min=1 tests/engine $(PYTEST_ARGS)
+	$(LAB_PYTEST) -m lab --durations=0 --durations-min=1 tests/engine $(PYTEST_ARGS)
 
 lint: .venv/installed ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .

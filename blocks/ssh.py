@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, SecretStr
 from blocks.host_key import check
 from blocks.pem import repair_pem
 from blocks.rejected import refuse_if_rejected, remember_rejected
-from blocks.ssh_client import SshClient, translated
+from blocks.ssh_client import SshClient, answered, translated
 from blocks.ssh_connection import connect
 
 
@@ -115,8 +115,9 @@ class SshHost(Block):
             transport.auth_password(self.user, self.password.get_secret_value(), fallback=False)
         except paramiko.BadAuthenticationType:
             raise  # the server takes no passwords at all: this one was not judged
-        except paramiko.AuthenticationException:
-            remember_rejected(self.where, self.user, self.password)
+        except paramiko.AuthenticationException as exc:
+            if answered(exc):
+                remember_rejected(self.where, self.user, self.password)
             raise
 
     def _key(self, where: str) -> paramiko.PKey:

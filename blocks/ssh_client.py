@@ -36,6 +36,8 @@ def translated(where: str, tried: str) -> Iterator[None]:
     try:
         yield
     except (paramiko.AuthenticationException, paramiko.BadHostKeyException) as error:
+        if not answered(error):
+            raise Unreachable(where, tried, str(error), "The SSH server ended the connection; is it up?") from error
         hint = (
             "Check user, password or key in the block; a rejected password is not sent again until the block changes."
         )
@@ -48,6 +50,11 @@ def translated(where: str, tried: str) -> Iterator[None]:
     except (paramiko.SSHException, paramiko.ssh_exception.ConfigParseError, EOFError, OSError) as error:
         hint = "Check that the host is up, the address and port are right, and no firewall is between."
         raise Unreachable(where, tried, str(error) or type(error).__name__, hint) from error
+
+
+def answered(error: paramiko.SSHException) -> bool:
+    """Whether the server judged the sign-in; paramiko says "failed" too when the connection ends or nothing comes."""
+    return not any(words in str(error) for words in ("shut down or saw EOF", "Authentication timeout"))
 
 
 class SshClient:

@@ -75,12 +75,19 @@ def test_a_rejected_password_is_not_sent_again(host: Host) -> None:
         assert ssh.run("true").exit_code == 0
 
 
-def test_a_host_that_takes_no_passwords_is_not_a_rejected_password(host: Host) -> None:
-    """Where only keys are taken, the password was never judged and may be used later."""
-    host.password_sign_in = False
-    with pytest.raises(AccessDenied), block(host).get_client():
+@pytest.mark.parametrize(
+    ("switch", "usual", "error"),
+    [("password_sign_in", True, AccessDenied), ("ends_at_sign_in", False, Unreachable)],
+    ids=["takes only keys", "ends meanwhile"],
+)
+def test_a_password_that_nobody_judged_may_be_sent_again(
+    host: Host, switch: str, usual: bool, error: type[Exception]
+) -> None:
+    """It is no rejected password, and works once the server answers."""
+    setattr(host, switch, not usual)
+    with pytest.raises(error), block(host).get_client():
         pass
-    host.password_sign_in = True
+    setattr(host, switch, usual)
     with block(host).get_client() as ssh:
         assert ssh.run("true").exit_code == 0
 

@@ -5,6 +5,8 @@ with Engine() as engine:
 
 What is kept between runs lies below `lab_folder()`; everything else is temporary. The engine makes no bridge and no
 iptables rule of its own (`--bridge none --iptables=false`), so that a Docker which the machine has is not touched.
+Several processes of ours may use one engine: the first one starts and ends it, `JOIN` in the environment of the others
+names its temporary folder.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import docker.errors
 from tests.engine.daemon import Daemon
 
 LABEL = "dataflow-flows.lab"
+JOIN = "DATAFLOW_LAB_ENGINE"
 NEEDED = {"dockerd": "docker.io", "docker-registry": "docker-registry", "debootstrap": "debootstrap", "ip": "iproute2"}
 NEEDED |= {"iptables": "iptables"}
 
@@ -52,32 +55,39 @@ def program(name: str) -> str:
 
 
 class Engine:
-    """The engine; one at a time for each cache folder, a second one waits."""
+    """The engine; one at a time for each cache folder, a second one waits (or joins, where it is asked to)."""
 
     def __enter__(self) -> Self:
+        self.folder = lab_folder()
+        self.runs = self.folder / "runs"  # on the file system of the cache, so that hard links into it work
         with ExitStack() as stack:
-            self.folder = lab_folder()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context((self.folder / ".lock").open("w"))
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                print(f"lab: waiting until another one of {self.folder} has ended", flush=True)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            self.temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
-            _clean_after_kill(self.folder / ".temporary", self.temporary)
-            stack.callback(_unmount_below, self.temporary)
-            stack.callback(_unmount_below, self.folder)
-            self.runs = self.folder / "runs"  # on the file system of the cache, so that hard links into it work
-            shutil.rmtree(self.runs, ignore_errors=True)  # of a lab that was killed
-            self.runs.mkdir()
-            stack.callback(shutil.rmtree, self.runs, ignore_errors=True)
-            self._start(stack)
+            if owner := os.environ.get(JOIN):
+                self.temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=owner)))
+                self._connect(stack, Path(owner) / "docker.sock")
+            else:
+                self._own(stack)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *problem: object) -> None:
         self._stack.close()
+
+    def _own(self, stack: ExitStack) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = stack.enter_context((self.folder / ".lock").open("w"))
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"lab: waiting until another one of {self.folder} has ended", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        self.temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-")))
+        _clean_after_kill(self.folder / ".temporary", self.temporary)
+        stack.callback(_unmount_below, self.temporary)
+        stack.callback(_unmount_below, self.folder)
+        shutil.rmtree(self.runs, ignore_errors=True)  # of a lab that was killed
+        self.runs.mkdir()
+        stack.callback(shutil.rmtree, self.runs, ignore_errors=True)
+        self._start(stack)
 
     def _start(self, stack: ExitStack) -> None:
         here = self.temporary
@@ -92,12 +102,15 @@ class Engine:
         daemon = Daemon(words, here / "dockerd.log", environment)
         stack.callback(daemon.end, 30)
         daemon.wait_until(socket.exists, 30)
-        # The version is named: else the client would ask for it at once, before the engine answers.
-        self.client = docker.DockerClient(base_url=f"unix://{socket}", version="1.41", timeout=600)
-        stack.callback(self.client.close)
+        self._connect(stack, socket)
         daemon.wait_until(self._answers, 60)
         self._remove_leftovers()
         stack.callback(self._remove_leftovers)
+
+    def _connect(self, stack: ExitStack, socket: Path) -> None:
+        # The version is named: else the client would ask for it at once, before the engine answers.
+        self.client = docker.DockerClient(base_url=f"unix://{socket}", version="1.41", timeout=600)
+        stack.callback(self.client.close)
 
     def _answers(self) -> bool:
         with suppress(docker.errors.APIError, docker.errors.DockerException, OSError):

@@ -86,6 +86,10 @@ class Images:
         """The PBX images by release; one of them at a time is `portsip/pbx:22` in the registry."""
         return {version: self._pbx(version) for version in (OLD_PBX, NEW_PBX)}
 
+    def make_all(self) -> None:
+        """Make every image now, not when somebody first asks for it."""
+        _ = self.host, self.docker_host, self.clickhouse, self.pbx
+
     @property
     def published(self) -> list[Image]:
         """Everything that the registry serves."""

@@ -43,7 +43,7 @@ def _fill_data(lab: Lab, folder: Path) -> None:
 
 def prepare_folders(lab: Lab, docker_folder: Path, data_folder: Path) -> None:
     """Fill the folders of a server that will be switched on: a kept installation, or what one is made from."""
-    kept = Installation(lab, lab.shared.installed_images(lab.installed))
+    kept = Installation(lab)
     if kept.there:
         kept.put_back(docker_folder, data_folder)
     else:
@@ -53,7 +53,7 @@ def prepare_folders(lab: Lab, docker_folder: Path, data_folder: Path) -> None:
 
 def install(lab: Lab, folder: Path) -> None:
     """The service of long ago runs again, or the script installs it and it is kept for the next time."""
-    kept = Installation(lab, lab.shared.installed_images(lab.installed))
+    kept = Installation(lab)
     if kept.there:
         kept.put_script_folder(lab)
         lab.control.write(f"{vendor.FOLDER}/.dataflow_server", f"{lab.server.address}\n", 0o666)

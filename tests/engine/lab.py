@@ -20,6 +20,7 @@ import docker
 from tests.engine import installed
 from tests.engine.bus import Bus
 from tests.engine.hosts import LabHost
+from tests.engine.kept import ranges
 from tests.engine.namespaces import End, Relay
 from tests.engine.network import Network
 from tests.engine.shared import Shared
@@ -57,7 +58,7 @@ class Lab(World):
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.shared = stack.enter_context(Shared())
-            self._network = stack.enter_context(Network(self.shared.engine))
+            self._network = stack.enter_context(Network(self.shared.engine, ranges(self)))
             self.pbx = stack.enter_context(Pbx())
             self._start_hosts(stack)
             if self.installed:
@@ -124,6 +125,11 @@ class Lab(World):
         variables = self.control.path(f"{vendor.FOLDER}/res/vars.yml")
         variables.write_text(self._network.in_it(variables.read_text()))
         vendor.start_over(self.control)
+
+    @property
+    def name(self) -> str:
+        """What its network, its containers and everything else of it are named by."""
+        return self._network.name
 
     @property
     def virtual_ip(self) -> str:

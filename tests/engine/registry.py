@@ -1,13 +1,22 @@
-"""A real registry (Debian's docker-registry) that serves the vendor's names; its storage is kept between runs.
+"""A real registry (Debian's docker-registry) that serves the vendor's names.
 
-registry.publish_pbx("22.8.0.2104")     # what the tag portsip/pbx:22 means from now on
-registry.refuse()                       # nobody answers
+with registry_of_our_own(engine, images) as registry:
+    registry.publish_pbx("22.8.0.2104")     # what the tag portsip/pbx:22 means from now on
+    registry.refuse()                       # nobody answers
+
+Blobs are kept between runs and shared by the registries of all processes: each has names and tags of its own, and a
+registry does not write a blob that is there.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 import docker
@@ -28,12 +37,43 @@ http: {{addr: "127.0.0.1:{port}"}}
 """
 
 
-class Registry:
-    """The registry on loopback; a context manager. Every image of `images` is in it once it runs."""
+_REPOSITORIES = "docker/registry/v2/repositories"
+_BLOBS = "docker/registry/v2/blobs"
 
-    def __init__(self, engine: Engine, images: Images) -> None:
-        self._engine, self._images = engine, images
-        self._storage = engine.folder / "registry"
+
+def stock(engine: Engine, images: Images) -> Path:
+    """Push what is not kept yet, and return where that is; a list beside it tells which build of an image it holds."""
+    kept = engine.folder / "registry"
+    listed, wanted = kept / "pushed.json", {image.published: image.tag for image in images.published}
+    there = json.loads(listed.read_text()) if listed.exists() else {}
+    if there != wanted:
+        kept.mkdir(exist_ok=True)
+        with Registry(engine, kept) as registry:
+            for image in images.published:
+                if there.get(image.published) != image.tag:
+                    registry.push(image)
+        listed.write_text(json.dumps(wanted))
+    return kept
+
+
+@contextmanager
+def registry_of_our_own(engine: Engine, images: Images) -> Iterator[Registry]:
+    """A registry with all of the images, whose tags no other process moves and which no other one stops."""
+    kept = stock(engine, images)
+    with tempfile.TemporaryDirectory(dir=engine.runs, prefix="registry-") as name:
+        storage = Path(name)
+        shutil.copytree(kept / _REPOSITORIES, storage / _REPOSITORIES)
+        (storage / _BLOBS).symlink_to(kept / _BLOBS)
+        with Registry(engine, storage) as registry:
+            registry.publish_pbx(NEW_PBX)
+            yield registry
+
+
+class Registry:
+    """The registry on loopback, with this folder as its storage; a context manager."""
+
+    def __init__(self, engine: Engine, storage: Path) -> None:
+        self._engine, self._storage = engine, storage
         self._daemon: Daemon | None = None
 
     def __enter__(self) -> Self:
@@ -41,12 +81,6 @@ class Registry:
         self._file = self._engine.temporary / "registry.yml"
         self._file.write_text(_CONFIGURATION.format(folder=self._storage, port=self.port))
         self.serve()
-        try:
-            self._push()
-            self.publish_pbx(NEW_PBX)
-        except BaseException:
-            self.refuse()
-            raise
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -76,19 +110,8 @@ class Registry:
         with self._open("GET", f"{repository}/manifests/{tag}") as answer:
             return str(answer.headers["Docker-Content-Digest"])
 
-    def _push(self) -> None:
-        """Put in what is not there yet; a list beside the storage tells which build of an image it holds."""
-        listed = self._storage / "pushed.json"
-        wanted = {image.published: image.tag for image in self._images.published}
-        there = json.loads(listed.read_text()) if listed.exists() else {}
-        if there == wanted:
-            return
-        for image in self._images.published:
-            if there.get(image.published) != image.tag:
-                self._push_one(image)
-        listed.write_text(json.dumps(wanted))
-
-    def _push_one(self, image: Image) -> None:
+    def push(self, image: Image) -> None:
+        """Take in an image of the outer engine, under its name at the vendor."""
         client: docker.DockerClient = self._engine.client
         repository, _, tag = image.published.rpartition(":")
         address = f"127.0.0.1:{self.port}/{repository}"

@@ -1,22 +1,42 @@
-"""What all labs of a process share: the outer engine, the images, the registry, and engines with images in them."""
+"""What all labs of a process share: the outer engine, the images, the registry, and engines with images in them.
+
+Several processes share the engine and what is kept: one of them holds `for_other_processes()`, the others join.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
 
-from tests.engine.engine import Engine
+from tests.engine.engine import JOIN, Engine
 from tests.engine.hosts import MIRROR_PORT, LabHost
 from tests.engine.images import Images
 from tests.engine.kept import copy_docker, shape
 from tests.engine.namespaces import End, Relay
 from tests.engine.network import Network
-from tests.engine.registry import Registry
+from tests.engine.registry import registry_of_our_own, stock
 from tests.sandbox.registry import NEW_PBX, OLD_PBX
+
+
+@contextmanager
+def for_other_processes() -> Iterator[None]:
+    """An engine with every image made and pushed, which the processes that are started meanwhile join."""
+    with Engine() as engine:
+        images = Images(engine)
+        images.make_all()
+        stock(engine, images)
+        os.environ[JOIN] = str(engine.temporary)
+        try:
+            yield
+        finally:
+            del os.environ[JOIN]
 
 
 class Shared:
@@ -33,7 +53,7 @@ class Shared:
             with ExitStack() as stack:
                 self.engine = stack.enter_context(Engine())
                 self.images = Images(self.engine)
-                self.registry = stack.enter_context(Registry(self.engine, self.images))
+                self.registry = stack.enter_context(registry_of_our_own(self.engine, self.images))
                 self._stack = stack.pop_all()
             Shared._current = self
         Shared._users += 1
@@ -56,14 +76,16 @@ class Shared:
     def fill_docker_folder(self, target: Path, version: str) -> None:
         """Fill an engine's folder with the images of an installation of old."""
         kept = self.engine.folder / "preloaded" / f"{version}-{shape(*self.installed_images(version))}"
-        if not kept.exists():
-            self._preload(version, kept)
+        kept.parent.mkdir(exist_ok=True)
+        with (kept.parent / f".{version}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # several processes may ask at once
+            if not kept.exists():
+                self._preload(version, kept)
         copy_docker(kept, target)
 
     def _preload(self, version: str, kept: Path) -> None:
         """Let an engine pull them, end it, keep its folder."""
         began = time.monotonic()
-        kept.parent.mkdir(exist_ok=True)
         for older in kept.parent.glob(f"{version}-*"):
             shutil.rmtree(older)
         with tempfile.TemporaryDirectory(dir=self.engine.runs) as name, Network(self.engine) as network:

@@ -32,7 +32,8 @@ SUDO = ("nopasswd", "password", "none")
 class Host:
     """One machine; the context manager makes it, listens, and leaves nothing behind.
 
-    Switches that tests turn while it runs: `sudo`, `forwarding`, `password_sign_in`, `disk_full`, `read_only`, `reach`.
+    Switches that tests turn while it runs: `sudo`, `forwarding`, `password_sign_in`, `ends_at_sign_in`, `disk_full`,
+    `read_only`, `reach`.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Host:
         self._docker = (docker_socket, docker_installed)
         self.forwarding = True
         self.password_sign_in = True
+        self.ends_at_sign_in = False  # as when the SSH server is stopped while somebody signs in
         self.disk_full = False
         self.read_only: tuple[str, ...] = (
             "/etc",

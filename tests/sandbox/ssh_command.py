@@ -25,16 +25,20 @@ _QUIET = 0.05  # seconds without more output until a kept tail (a half path, or 
 def run(host: Host, channel: paramiko.Channel, command: str) -> None:
     """Run the command and pass everything on, until it ended and its output is closed."""
     host.commands.append(command)
-    with subprocess.Popen(
-        ["bash", "-c", paths.rerouted(host.reach, paths.moved(host.root, command))],
-        executable="/bin/bash",
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=host.environment,
-        cwd=host.path(f"/home/{host.user}"),
-        start_new_session=True,
-    ) as process:
+    # What the command did not read any more breaks the pipe once more when Popen closes it.
+    with (
+        suppress(BrokenPipeError),
+        subprocess.Popen(
+            ["bash", "-c", paths.rerouted(host.reach, paths.moved(host.root, command))],
+            executable="/bin/bash",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=host.environment,
+            cwd=host.path(f"/home/{host.user}"),
+            start_new_session=True,
+        ) as process,
+    ):
         # The Engine API of `docker system dial-stdio` counts its bytes: nothing is taken out of it.
         raw = "dial-stdio" in command
         readers = [

@@ -59,7 +59,7 @@ class SshServer:
         transport.local_version = "SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13.14"
         transport.add_server_key(self._host.key)
         transport.set_subsystem_handler("sftp", paramiko.SFTPServer, Files, self._host)
-        session = Session(self._host)
+        session = Session(self._host, transport)
         self._transports.add(transport)
         try:
             transport.start_server(server=session)
@@ -78,8 +78,8 @@ class SshServer:
 class Session(paramiko.ServerInterface):
     """What one connection may do."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, host: Host, transport: paramiko.Transport) -> None:
+        self._host, self._transport = host, transport
         self._forwarded: dict[int, socket.socket] = {}
 
     def get_allowed_auths(self, username: str) -> str:
@@ -102,6 +102,8 @@ class Session(paramiko.ServerInterface):
 
     def _signed_in(self, username: str, method: str, right: bool) -> int:
         right = right and username == self._host.user
+        if self._host.ends_at_sign_in:
+            self._transport.close()
         self._host.sign_ins.append((username, method, right))
         return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
 

@@ -16,7 +16,7 @@ from tests.sandbox.world import World
 from tests.stories.words import begin, both, carry_out, identities, images, nothing_is_lost, once_at, running
 from tests.stories.worlds import Wanted, in_world
 
-SERVING = Wanted(installed="24.8", live_calls=True)
+SERVING = Wanted(shared=True, installed="24.8", live_calls=True)
 """A world that several stories share: each of them leaves the service as it was."""
 
 

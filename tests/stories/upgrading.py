@@ -31,10 +31,10 @@ def test_an_upgrade_keeps_every_acknowledged_call(world: World, cluster: Any) ->
     from flows.upgrade import upgrade_data_flow
 
     before = history(world)
-    world.wait_for_calls(20)
+    world.wait_for_calls(8)
     run = carry_out(upgrade_data_flow, cluster, requested_by="Ada", ticket="CHG-7")
     assert run.ended == "COMPLETED", run.message
-    world.wait_for_calls(20)
+    world.wait_for_calls(8)
     assert world.missing_records() == {}
     assert history(world) == before
     assert world.ask("SELECT version()").startswith("25.8")

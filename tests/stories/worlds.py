@@ -11,14 +11,18 @@ import pytest
 
 from tests.sandbox import vendor
 
+SHARED = "shared"
+
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
     """What a world is made with. Stories that name the very same one share a world as long as they follow each other.
 
-    Whoever shares leaves the service as it was: the same images, running, nobody holding the cluster.
+    Such a one says that it is `shared`, so that its stories are not spread over processes. Whoever shares leaves the
+    service as it was: the same images, running, nobody holding the cluster.
     """
 
+    shared: bool = False
     installed: str = ""
     variant: str = "22.8"
     live_calls: bool = False
@@ -27,7 +31,8 @@ class Wanted:
     history_rows: int = 20_000
 
     def __str__(self) -> str:
-        return "-".join((self.variant, self.installed or "bare", *(["calls"] if self.live_calls else [])))
+        words = (SHARED * self.shared, self.variant, self.installed or "bare", "calls" * self.live_calls)
+        return "-".join(word for word in words if word)
 
 
 def in_world(*wanted: Any) -> pytest.MarkDecorator:
@@ -40,7 +45,9 @@ def world_fixture(make: Callable[..., AbstractContextManager[Any]]) -> Any:
 
     @pytest.fixture(scope="module")
     def world(request: pytest.FixtureRequest) -> Iterator[Any]:
-        with make(**vars(request.param)) as made:
+        settings = dict(vars(request.param))
+        del settings["shared"]
+        with make(**settings) as made:
             vendor.start_over(made.control)
             yield made
 
