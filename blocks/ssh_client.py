@@ -37,7 +37,8 @@ def translated(where: str, tried: str) -> Iterator[None]:
         yield
     except (paramiko.AuthenticationException, paramiko.BadHostKeyException) as error:
         if not answered(error):
-            raise Unreachable(where, tried, str(error), "The SSH server ended the connection; is it up?") from error
+            hint = "The SSH server did not judge the sign-in; check that it is up and not overloaded."
+            raise Unreachable(where, tried, str(error), hint) from error
         hint = (
             "Check user, password or key in the block; a rejected password is not sent again until the block changes."
         )

@@ -63,7 +63,7 @@ class Recorded:
             requested_by=order.requested_by,
             ticket=order.ticket,
             reason=order.reason,
-            on_failure="recover" if order.on_failure == "recover" else "stop",
+            on_failure=order.on_failure,
         )
         return replace(begun, **known)
 

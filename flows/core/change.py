@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ class Order:
     """What a person asked for: the same for every kind of change.
 
     The fields behind `new_token` matter only to the kinds that have them in their form: `reason`, `deep` (fingerprints,
-    too), `on_failure` ("recover" or "stop"), `confirm` (the cluster's name, typed), `verb` (start, stop, restart),
+    too), `on_failure`, `confirm` (the cluster's name, typed), `verb` (start, stop, restart),
     `restore_point` (its id), `rows_since` (what that does not hold, in words), `keep_days` (of restore points; 0: all).
     """
 
@@ -29,7 +29,7 @@ class Order:
     new_token: bool = False
     reason: str = ""
     deep: bool = False
-    on_failure: str = "recover"
+    on_failure: Literal["recover", "stop"] = "recover"
     confirm: str = ""
     verb: str = ""
     restore_point: str = ""

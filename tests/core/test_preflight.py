@@ -11,7 +11,17 @@ import pytest
 import flows
 from flows.core import preflight
 from flows.core.findings import Level
-from flows.core.preflight import OTHER_FINDINGS, RULES_INSTALL, RULES_LOOK, Rule, judge, registered
+from flows.core.preflight import (
+    OTHER_FINDINGS,
+    RULES_INSTALL,
+    RULES_LOOK,
+    RULES_REMOVE,
+    RULES_ROLLBACK,
+    Rule,
+    judge,
+    registered,
+    rehearsed,
+)
 from flows.core.preflight.rule import rule as make_rule
 from flows.core.snapshot import DockerFacts, PbxFacts, ScriptFacts, Snapshot
 from tests.core.healthy import SNAPSHOT, WISH, host, ip_rule, wish, with_control, with_disk, with_script, with_server
@@ -202,3 +212,12 @@ def test_two_rules_cannot_have_one_id() -> None:
     """An id that is taken is refused when the second rule is written."""
     with pytest.raises(ValueError, match=r"two rules are called host\.vcpu"):
         make_rule("host.vcpu", hint="h")(lambda snapshot, wish: None)
+
+
+@pytest.mark.parametrize("rules", [RULES_REMOVE, RULES_ROLLBACK], ids=["remove", "rollback"])
+def test_a_rehearsal_shows_its_plan_before_anybody_confirmed(rules: tuple[Rule, ...]) -> None:
+    """Only the missing confirmation becomes a warning; everything else refuses as in the change itself."""
+    softer = [
+        (rule.id, one.level) for rule, one in zip(rules, rehearsed(rules), strict=True) if one.level != rule.level
+    ]
+    assert [(name.partition(".")[2], level) for name, level in softer] == [("not-confirmed", Level.WARNING)]

@@ -11,7 +11,7 @@ ClickHouse. What stands in: the PBX's REST API and the vendor's `dataflow.sh` an
 from __future__ import annotations
 
 import resource
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -151,14 +151,11 @@ class Lab(World):
         names = vendor.VARIANTS[self.variant]
         if not self.server.path("/run/docker.sock").exists():
             return []
-        with self._docker() as client:
+        socket = self.server.path("/run/docker.sock")
+        with closing(docker.DockerClient(base_url=f"unix://{socket}", version="1.41", timeout=60)) as client:
             found = [c.attrs for c in client.containers.list(all=True) if c.name in (names.database, names.writer)]
         made = (LabContainer(a["Name"][1:], a["Id"], a["State"]["Running"], a["Image"]) for a in found)
         return sorted(made, key=lambda container: container.name)
-
-    def _docker(self) -> docker.DockerClient:
-        socket = self.server.path("/run/docker.sock")
-        return _Closing(base_url=f"unix://{socket}", version="1.41", timeout=60)
 
     def publish_pbx(self, version: str) -> None:
         """Let the tag `portsip/pbx:22` mean the image of this version from now on."""
@@ -196,13 +193,3 @@ class Lab(World):
             f"  script      dataflow.sh as of PBX {self.variant}, {self.history_rows:,} call records to hand over",
         ]
         return "\n".join(lines)
-
-
-class _Closing(docker.DockerClient):
-    """Docker's client as a context manager."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self.close()

@@ -53,29 +53,22 @@ class End(NamedTuple):
     port: int
 
 
-class Relay:
-    """Passes connections that arrive at `here` on to `there`; `port` is where it listens (0 picks one)."""
+class Listener:
+    """Listens at `here` and hands every connection to `take`, in a thread of its own; `port` is where (0 picks one)."""
 
-    def __init__(self, here: End, there: End) -> None:
-        self._there = there
-        self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
+    def __init__(self, here: End, take: Callable[[socket.socket], None]) -> None:
+        self._take = take
         self._listener = within(here.pid, lambda: socket.create_server((here.address, here.port), backlog=64))
         self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, name=f"relay-{self.port}")
+        self._thread = threading.Thread(target=self._accept, name=f"listener-{self.port}")
         self._thread.start()
 
     def close(self) -> None:
-        """Close the port and every connection."""
+        """Close the port."""
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits there
         self._listener.close()
         self._thread.join()
-        with self._guard:
-            still_open = list(self._open)
-        for one in still_open:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
 
     def _accept(self) -> None:
         while True:
@@ -83,7 +76,26 @@ class Relay:
                 taken, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._connect, args=(taken,), daemon=True).start()
+            threading.Thread(target=self._take, args=(taken,), daemon=True).start()
+
+
+class Relay(Listener):
+    """Passes connections that arrive at `here` on to `there`."""
+
+    def __init__(self, here: End, there: End) -> None:
+        self._there = there
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        super().__init__(here, self._connect)
+
+    def close(self) -> None:
+        """Close the port and every connection."""
+        super().close()
+        with self._guard:
+            still_open = list(self._open)
+        for one in still_open:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
 
     def _connect(self, taken: socket.socket) -> None:
         address = (self._there.address, self._there.port)

@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import threading
-import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -42,7 +41,6 @@ class Processes:
 
     def __init__(self) -> None:
         self.seen: set[bytes] = set()
-        self._known: dict[str, float] = {}
         self._over = threading.Event()
 
     @contextmanager
@@ -58,12 +56,10 @@ class Processes:
 
     def _watch(self) -> None:
         while not self._over.wait(0.01):
-            now = time.monotonic()
-            for number in (entry.name for entry in os.scandir("/proc") if entry.name.isdigit()):
-                # What is older has become the program that it is.
-                if now - self._known.setdefault(number, now) < 2:
+            for entry in os.scandir("/proc"):
+                if entry.name.isdigit():  # old ones too: a shell may become its last command
                     with suppress(OSError):  # it has ended meanwhile
-                        self.seen.add(Path("/proc", number, "cmdline").read_bytes())
+                        self.seen.add(Path(entry.path, "cmdline").read_bytes())
 
 
 class Printed(logging.Handler):

@@ -6,6 +6,7 @@ import argparse
 import signal
 import threading
 import time
+from collections.abc import Callable, Sequence
 
 from tests.sandbox.clickhouse import WHEELS
 from tests.sandbox.world import World
@@ -13,7 +14,7 @@ from tests.sandbox.world_faults import FAULTS
 
 
 def main() -> None:
-    """Start the world, tell what it is, save the blocks, wait."""
+    """Read the words and stay with the world that they ask for."""
     parser = argparse.ArgumentParser(prog="python -m tests.sandbox", description=__doc__)
     parser.add_argument("--variant", choices=("22.3", "22.8"), default="22.8", help="shape of the vendor's script")
     parser.add_argument(
@@ -22,21 +23,27 @@ def main() -> None:
     parser.add_argument("--live-calls", action="store_true", help="Data Flow inserts new call records all the time")
     parser.add_argument("--fault", choices=sorted(FAULTS), action="append", default=[], help="what shall go wrong")
     options = parser.parse_args()
+    world = World(variant=options.variant, installed=options.installed, live_calls=options.live_calls)
+    stay(world, "sandbox", [FAULTS[fault] for fault in options.fault])
+
+
+def stay(world: World, name: str, faults: Sequence[Callable[[World], None]] = ()) -> None:
+    """Start the world, tell what it is, save its blocks under this name, and wait for Ctrl-C."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     began = time.monotonic()
-    with World(variant=options.variant, installed=options.installed, live_calls=options.live_calls) as world:
-        for fault in options.fault:
-            FAULTS[fault](world)
+    with world:
+        for fault in faults:
+            fault(world)
         print(world.description())
         print(f"Up after {time.monotonic() - began:.1f} s.", flush=True)
-        print(save_blocks(world, "sandbox"), flush=True)
+        print(_save_blocks(world, name), flush=True)
         print("Ctrl-C ends it and leaves nothing behind.", flush=True)
         stop.wait()
 
 
-def save_blocks(world: World, name: str) -> str:
+def _save_blocks(world: World, name: str) -> str:
     """Save the blocks under this name where a Prefect server is set, and tell what came of it."""
     from prefect.settings import PREFECT_API_URL  # takes seconds to import, while the cluster is up already
 
