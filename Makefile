@@ -4,6 +4,9 @@ BIN := .venv/bin
 # PYTEST_ARGS narrows a run: make test PYTEST_ARGS="tests/core -x"
 PYTEST_ARGS ?=
 
+# Set, it makes every process that a test starts compile this project's modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo sandbox lab test test-all lab-test lint lock clean
 
@@ -36,6 +39,7 @@ test: .venv/installed ## the tests, about six minutes on two cores (COVERAGE=1: 
 	$(PYTEST) -m "not matrix and not lab" $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=90) $(PYTEST_ARGS)
 
 test-all: test ## and the whole matrix of stage and fault, the demo, an installation without the lock
+	$(BIN)/python -m pytest -q tests/core --hypothesis-profile=thorough
 	$(PYTEST) -m "matrix and not lab" $(PYTEST_ARGS)
 
 # Two workers share one engine; stories that share a world stay together (tests/engine/conftest.py).

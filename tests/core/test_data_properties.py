@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.core.data.compare import compare
@@ -68,7 +68,6 @@ class Model:
         return frozenset().union(*(self.rows[each.hash] for each in self.active))
 
 
-CALM = settings(deadline=None, max_examples=80)  # a loaded machine is no finding
 INSERT = st.tuples(st.just("insert"), st.integers(1, 3), st.just(0))
 MERGE = st.tuples(st.just("merge"), st.integers(0, 6), st.integers(2, 6))
 WORK = st.lists(INSERT | MERGE, max_size=12)
@@ -101,7 +100,6 @@ def played(
     return blind, sharp, rows <= model.all_rows()
 
 
-@CALM
 @given(WORK, LOSSES, WORK, st.booleans())
 def test_no_lost_row_is_ever_called_fine(
     earlier: list[tuple[str, int, int]], losses: list[int], later: list[tuple[str, int, int]], keeps: bool
@@ -113,7 +111,6 @@ def test_no_lost_row_is_ever_called_fine(
         assert sharp.severity is Severity.FAILURE
 
 
-@CALM
 @given(WORK, WORK, st.booleans())
 def test_nothing_is_called_lost_that_is_there(
     earlier: list[tuple[str, int, int]], later: list[tuple[str, int, int]], keeps: bool
@@ -125,7 +122,6 @@ def test_nothing_is_called_lost_that_is_there(
     assert (sharp.severity, sharp.lost) == (Severity.OK, 0)
 
 
-@CALM
 @given(WORK, LOSSES, WORK)
 def test_fewer_rows_fail(
     earlier: list[tuple[str, int, int]], losses: list[int], later: list[tuple[str, int, int]]
@@ -160,7 +156,6 @@ def stores(draw: st.DrawFn) -> DataSnapshot:
     return store(parts, tables)
 
 
-@CALM
 @given(stores())
 def test_a_store_compared_with_itself_is_ok(snapshot: DataSnapshot) -> None:
     """Every table, whatever its engine."""
@@ -169,7 +164,6 @@ def test_a_store_compared_with_itself_is_ok(snapshot: DataSnapshot) -> None:
     assert (verdict.failed, verdict.lost, len(verdict.tables)) == (False, 0, len(snapshot.tables))
 
 
-@CALM
 @given(stores(), stores())
 def test_renaming_changes_nothing(before: DataSnapshot, after: DataSnapshot) -> None:
     """Tables are known by their uuid: words and figures stay."""
@@ -187,7 +181,6 @@ def test_renaming_changes_nothing(before: DataSnapshot, after: DataSnapshot) -> 
     assert (plain.severity, plain.lost) == (moved.severity, moved.lost)
 
 
-@CALM
 @given(stores())
 def test_a_snapshot_survives_its_text(snapshot: DataSnapshot) -> None:
     """As it is stored on the control node."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.core import install
@@ -33,7 +33,6 @@ def plan_hash(snapshot: Snapshot = EMPTY, wanted: Wish = WISH, lowered: tuple[st
     return install.plan(snapshot, wanted, lowered).hash
 
 
-@settings(max_examples=10)
 @given(
     now=st.floats(0, 300 * DAY),
     sizes=st.integers(0, 2**50),

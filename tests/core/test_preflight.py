@@ -43,14 +43,15 @@ TELL_THEMSELVES = {"docker.absent", "pbx.unreachable", "pbx.image-unknown", "pbx
 TELL_THEMSELVES |= {"pbx.token-missing", "pbx.token-not-generated"}
 
 
-@pytest.mark.parametrize("rule", [r for r in RULES_LOOK if r.id not in TELL_THEMSELVES], ids=lambda rule: rule.id)
-def test_an_unknown_fact_is_a_finding_of_the_rules_level(rule: object) -> None:
+def test_an_unknown_fact_is_a_finding_of_the_rules_level() -> None:
     """On a cluster that tells nothing, each rule says what it could not learn."""
-    assert callable(rule)
-    finding = rule(NOTHING, wish(public_address="203.0.113.9"))
-    assert finding is not None
-    assert finding.message.startswith("unknown: ")
-    assert finding.level is registered()[finding.id].level
+    for rule in RULES_LOOK:
+        if rule.id in TELL_THEMSELVES:
+            continue
+        finding = rule(NOTHING, wish(public_address="203.0.113.9"))
+        assert finding is not None, rule.id
+        assert finding.message.startswith("unknown: "), rule.id
+        assert finding.level is registered()[rule.id].level, rule.id
 
 
 def test_an_unknown_fact_says_why_the_host_could_not_be_looked_at() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.core.script import RunArguments, Transcript, failure, run_command
@@ -73,7 +73,6 @@ def test_a_script_without_an_end_has_not_ended_well() -> None:
     assert failure(replace(GOOD, exit_code=None, ended=None)) == "the script has not ended"
 
 
-@settings(max_examples=10)
 @given(st.lists(st.text("[eror]: \x1b", max_size=20), max_size=5), st.integers(-64, 255).filter(bool))
 def test_no_output_turns_a_bad_exit_code_into_success(lines: list[str], exit_code: int) -> None:
     """Whatever it prints."""

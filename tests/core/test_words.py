@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.core.words import duration, size, table, utc
@@ -56,7 +56,6 @@ def test_a_table_has_a_line_for_each_row() -> None:
 TEXT = st.text("ab |\\`*\n\r\x0b\x85\u2028<é漢😀", max_size=9)
 
 
-@settings(max_examples=20)
 @given(st.lists(st.tuples(TEXT, TEXT, TEXT), max_size=3))
 def test_no_text_breaks_a_table(rows: list[tuple[str, str, str]]) -> None:
     """Pipes, backslashes and every kind of line end stay inside their cell."""
