@@ -120,7 +120,7 @@ class Lab(World):
     def _put_script(self) -> None:
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # the vendor's figure, where this machine has as much
         nofile = 655360 if most == resource.RLIM_INFINITY else min(655360, most)
-        here = {"NOFILE": nofile, "WRITER_MOUNT": f"{CALLS}:{CALLS}", "HEALTH_INTERVAL": "300ms"}
+        here = {"NOFILE": nofile, "WRITER_MOUNT": f"{CALLS}:{CALLS}"}
         vendor.install(self.control, self.variant, compose=True, **here)
         variables = self.control.path(f"{vendor.FOLDER}/res/vars.yml")
         variables.write_text(self._network.in_it(variables.read_text()))

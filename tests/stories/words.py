@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.flows.conftest import Run, read_run
-from tests.flows.support import lock_of, wait_until
+from tests.flows.support import lock_of, wait_for_step
 from tests.sandbox import vendor
 from tests.sandbox.registry import OLD_PBX
 from tests.sandbox.world import World
@@ -71,5 +71,5 @@ def begin(world: World) -> None:
 
 def once_at(world: World, step: int) -> None:
     """Wait until the script came to this step, and let the next call of it have no fault any more."""
-    wait_until(lambda: vendor.current_step(world.control) == step, f"the script at step {step}")
+    wait_for_step(world, step)
     vendor.settle(world.control, SECONDS_PER_STEP=0)
