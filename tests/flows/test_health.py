@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
@@ -66,6 +67,7 @@ def check(cluster: Any, **parameters: Any) -> Checked:
     only = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run.id]}})
     with get_client(sync_client=True) as client:
         data = {artifact.type: str(artifact.data) for artifact in client.read_artifacts(artifact_filter=only)}
+        run.state = client.read_flow_run(UUID(run.id)).state
     assert set(data) == {"markdown", "table"}
     return Checked(run, data["markdown"], json.loads(data["table"]))
 
