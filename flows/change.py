@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 from prefect import Task, get_run_logger
 
 from blocks.cluster import DataFlowCluster
-from flows.core.baseline import KINDS
+from flows.core.baseline import MAKE_CONTAINERS
 from flows.core.change import ChangeLock, Order
 from flows.core.fit import FINDINGS as FIT
 from flows.core.plan import Plan
@@ -64,7 +64,7 @@ def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> str:
             if not resumed:  # else our own script may have changed something meanwhile
                 _same(cluster, plan, again)
             kind.carry_out(cluster, run, world, lock)
-            if order.kind in KINDS:
+            if order.kind in MAKE_CONTAINERS:
                 report = run.report
                 run.step("baseline", lambda: record_baseline(cluster, run.id, report.run_link, order.kind))
         except BaseException:

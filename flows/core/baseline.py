@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from flows.core.installed import service
 from flows.core.snapshot import DockerFacts, PbxFacts
 
-KINDS = frozenset({"install", "upgrade", "recreate", "rollback"})
+MAKE_CONTAINERS = frozenset({"install", "upgrade", "recreate", "rollback"})
 """The kinds of change that make containers."""
 
 VERSION = 1

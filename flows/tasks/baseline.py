@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
 
 from blocks.cluster import DataFlowCluster
 from flows.core.baseline import Baseline, address, as_json, from_json
@@ -17,19 +18,19 @@ from flows.core.words import utc
 from flows.errors import DataFlowError
 from flows.tasks.look_docker import look_docker
 from flows.tasks.look_pbx import look_pbx
-from flows.tasks.policy import LOOK, told
+from flows.tasks.policy import once_more, told
 
 BASELINE_FILE = f"{STATE_FOLDER}/baseline.json"
 
 
-@task(name="baseline", task_run_name="baseline", **LOOK)
+@task(name="baseline", task_run_name="baseline", cache_policy=NO_CACHE, persist_result=False)
 def record_baseline(cluster: DataFlowCluster, run: str, link: str, kind: str) -> Outcome:
     """Write down what is true now, where the containers are new; never fails a change that has succeeded.
 
     Containers that a record is there for keep it: a change that found nothing to do must not hide a drift.
     """
     try:
-        said = _record(cluster, run, link, kind)
+        said = once_more(lambda: _record(cluster, run, link, kind))
     except DataFlowError as error:
         get_run_logger().warning("What is true now could not be recorded, so drift may go unnoticed: %s", error)
         said = Outcome("baseline", None, f"not recorded: {error}")
@@ -42,12 +43,13 @@ def _record(cluster: DataFlowCluster, run: str, link: str, kind: str) -> Outcome
             docker = look_docker(cluster, server)
             there = control.read(BASELINE_FILE)
             if there is not None and (held := _read(there)) and held.made(docker):
-                return Outcome("baseline", False, f"the containers are those of the {held.kind} of {held.at}")
+                return Outcome("baseline", None, f"the containers are still those of the {held.kind} of {held.at}")
             with cluster.clickhouse.get_client(server, cluster.data_path) as clickhouse:
                 uuid = str(clickhouse.query(SERVER)[0]["server_uuid"])
         baseline = _seen(cluster, docker, uuid, (run, link, kind))
         control.write(BASELINE_FILE, as_json(baseline))
-    return Outcome("baseline", True, f"PBX {baseline.pbx_version} at {baseline.pbx_address}, folder {uuid}")
+    # Our own note does not count as a change.
+    return Outcome("baseline", None, f"noted: PBX {baseline.pbx_version} at {baseline.pbx_address}, folder {uuid}")
 
 
 def _seen(cluster: DataFlowCluster, docker: DockerFacts, uuid: str, who: tuple[str, str, str]) -> Baseline:

@@ -31,7 +31,7 @@ from flows.errors import AccessDenied, DataFlowError, Unreachable
 from flows.tasks.look import in_thread
 from flows.tasks.look_docker import look_docker
 from flows.tasks.look_pbx import look_pbx
-from flows.tasks.policy import told
+from flows.tasks.policy import once_more, told
 from flows.tasks.settle import gate
 
 T = TypeVar("T")
@@ -78,12 +78,9 @@ def look_health(cluster: DataFlowCluster, before: tuple[Point, ...]) -> Told[Sna
 
 
 def _seen(look: Callable[[], T], otherwise: Callable[[str], T]) -> T:
-    """Look, once more where nothing answered; what stays shut becomes a fact. A refused sign-in is not tried again."""
+    """What stays shut becomes a fact."""
     try:
-        try:
-            return look()
-        except Unreachable:
-            return look()
+        return once_more(look)
     except DataFlowError as error:
         return otherwise(str(error))
 

@@ -162,8 +162,19 @@ def test_the_trend_is_bounded_and_keeps_the_newest() -> None:
     for number in range(0, 40 * 288, 7):
         points = thinned((*points, Point(int(NOW) + number * 300, free=number)), NOW + number * 300)
     assert points[-1].free == number
-    assert 50 <= len(points) <= 57
+    assert 50 <= len(points) <= 58
     assert all(one.time < other.time for one, other in pairwise(points))
+
+
+def test_a_restart_within_the_hour_is_seen() -> None:
+    """Checks a few minutes apart, from the very first one on; the day after it is over."""
+    points: tuple[Point, ...] = ()
+    for minute, restarts in ((0, 0), (5, 0), (10, 2), (15, 2)):
+        time = int(NOW) + minute * 60
+        points = thinned((*points, Point(time, restarts=restarts)), time)
+    assert restarted(points) == 2
+    late = int(NOW + 1.5 * DAY)
+    assert restarted(thinned((*points, Point(late, restarts=2)), late)) == 0
 
 
 def test_where_the_disk_goes_is_reckoned_from_the_last_week() -> None:

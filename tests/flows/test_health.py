@@ -72,6 +72,16 @@ def check(cluster: Any, **parameters: Any) -> Checked:
     return Checked(run, data["markdown"], json.loads(data["table"]))
 
 
+def history(cluster: Any) -> list[Any]:
+    """Every check's rows, as anybody reads them by the artifact's key."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter
+
+    only = ArtifactFilter.model_validate({"key": {"any_": [f"health-findings-{cluster.name}"]}})
+    with get_client(sync_client=True) as client:
+        return [json.loads(str(artifact.data)) for artifact in client.read_artifacts(artifact_filter=only)]
+
+
 def record(world: World, cluster: Any) -> str:
     """Make the last step of a change, in the folder that its lock made; returns what it said."""
     from prefect import flow
@@ -122,6 +132,7 @@ def test_a_healthy_service_is_ok_and_nothing_is_touched(world: World, cluster: A
     assert done.run.message.startswith("ok: no critical, no warning")
     assert done.found == {}
     assert "nothing has changed" in done.report
+    assert len(history(cluster)) == 2
     assert files(world) == before
     assert {(c.id, c.started_at) for c in world.engine.containers} == containers
     posts = {entry.path for entry in world.pbx.requests[asked:] if entry.method != "GET"}
@@ -202,14 +213,14 @@ def test_drift_is_noticed_told_once_and_ended_by_a_recreate(world: World, cluste
     """A change that makes no containers records what is true once, and hides no drift; new containers, a new record."""
     from flows.recreate import recreate_data_flow
 
-    assert record(world, cluster).startswith("Completed: changed: ")
+    assert record(world, cluster).startswith("Completed: noted: PBX ")
     recorded, token = world.control.path(BASELINE).read_text(), world.pbx.token
     assert check(cluster).rows[:-1] == []
     world.pbx.private_ipv4 = "192.168.1.30"
     moved = check(cluster)
     assert moved.found == {"drift.pbx-address": "critical"}
     assert "is 192.168.1.30; it was 192.168.1.20" in moved.report
-    assert record(world, cluster).startswith("Completed: already so: ")
+    assert record(world, cluster).startswith("Completed: the containers are still those")
     assert world.control.path(BASELINE).read_text() == recorded
     world.pbx.data_flow.generate()
     drifted = check(cluster)
@@ -217,7 +228,7 @@ def test_drift_is_noticed_told_once_and_ended_by_a_recreate(world: World, cluste
     assert not {token, world.pbx.token} & set((recorded + drifted.report).replace('"', " ").split())
     made = carry_out(recreate_data_flow, cluster, reason="new token")
     assert made.ended == "COMPLETED", made.message
-    assert "changed: PBX 22.3.4.1811 at 192.168.1.30" in made.tasks["baseline"]
+    assert "noted: PBX 22.3.4.1811 at 192.168.1.30" in made.tasks["baseline"]
     assert check(cluster).found == {}
     assert events(cluster, 4) == [
         "dataflow.health.critical",

@@ -92,8 +92,8 @@ def _known(snapshot: Snapshot, wish: Wish) -> Iterator[tuple[str, str]]:
     yield "Whitelist entry ends", _whitelist(snapshot, wish)
     yield "Data Flow token", snapshot.pbx.token or ""
     if health and health.notes:
-        done = f"{baseline.kind} of {baseline.at} ([run]({baseline.link}))" if baseline else "none that is recorded"
-        yield "Last successful change", done
+        run = f" ([run]({baseline.link}))" if baseline and baseline.link else ""
+        yield "Last successful change", f"{baseline.kind} of {baseline.at}{run}" if baseline else "none is recorded"
     points = snapshot.restore_points
     if points is not None:
         last = newest(points)

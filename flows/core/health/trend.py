@@ -28,15 +28,17 @@ class Point:
 
 
 def thinned(points: Sequence[Point], now: float) -> tuple[Point, ...]:
-    """The newest point of each hour of the last day, and of each day of the last month; in order of time."""
+    """The first point of each hour of the last day, one of each day of the last month, and the newest; in order."""
     kept: dict[tuple[str, int], Point] = {}
-    for point in sorted(points, key=lambda point: point.time):
+    ordered = sorted(points, key=lambda point: point.time)
+    for point in ordered:
         age = now - point.time
         if age <= HOURS * 3600:
-            kept["hour", point.time // 3600] = point
+            # The first one, so that what has happened within this hour is seen against it.
+            kept.setdefault(("hour", point.time // 3600), point)
         elif age <= DAYS * DAY:
             kept["day", int(point.time // DAY)] = point
-    return tuple(kept.values())
+    return tuple(dict.fromkeys((*kept.values(), *ordered[-1:])))
 
 
 def per_day(points: Sequence[Point], name: str, days: float = 7) -> float | None:
