@@ -24,6 +24,7 @@ from blocks.tls import (
     authority_context,
     pinned_context,
     plain_fingerprint,
+    presented_end,
     presented_fingerprint,
     system_context,
 )
@@ -198,6 +199,13 @@ class PbxApi(Block):
                 yield PbxClient(wire, session, self._data_flow())
             finally:
                 session.sign_out()
+
+    def certificate_end(self) -> float | None:
+        """When the certificate that the PBX shows ends, seconds since 1970; None when it cannot be had.
+
+        Nothing is sent; that it is the right one is checked where the password is.
+        """
+        return presented_end(self.host.strip("[]"), self.port, self.connect_timeout)
 
     def _wire(self, web: httpx.Client) -> Wire:
         presented = partial(presented_fingerprint, self.host.strip("[]"), self.port, self.connect_timeout)

@@ -111,16 +111,22 @@ class PbxClient:
         return found
 
     def token_state(self) -> Literal["present", "absent"]:
-        """Whether a Data Flow token exists; anything but a clear answer is an `APIError`.
+        """Whether a Data Flow token exists; anything but a clear answer is an `APIError`."""
+        return self.token_seen()[0]
 
-        In the mode "by hand" a PBX that cannot be asked is trusted to have one.
+    def token_seen(self) -> tuple[Literal["present", "absent"], str]:
+        """Whether a Data Flow token exists, and its fingerprint ("" where the PBX shows none), in one question.
+
+        Anything but a clear answer is an `APIError`; in the mode "by hand" a PBX that cannot be asked is trusted to
+        have one.
         """
         try:
-            return "present" if self._token("GET", LOOK) else "absent"
+            token = self._token("GET", LOOK)
         except APIError:
             if self._data_flow.by_hand:
-                return "present"
+                return "present", ""
             raise
+        return ("present", _fingerprint(token)) if token else ("absent", "")
 
     def generate_token(self) -> str:
         """Make a new Data Flow token (an existing one stops working) and return a fingerprint of it.
@@ -133,7 +139,7 @@ class PbxClient:
         token = self._token("POST", CHANGE)
         if not token:
             self._unknown("POST", self._data_flow.token_path, {self._data_flow.token_key: ""}, BY_HAND)
-        return hashlib.sha256(token.encode()).hexdigest()[:12]
+        return _fingerprint(token)
 
     def server_row(self) -> tuple[str, ...] | None:
         """The addresses with which a Data Flow server is registered; `None` where the PBX does not tell."""
@@ -198,3 +204,8 @@ class PbxClient:
         """A reply that we cannot read, told by its keys only: its values may be secret."""
         keys = ", ".join(sorted(map(str, body))) if isinstance(body, dict) else type(body).__name__
         raise APIError(self.where, f"{method} {path}", f"a reply in an unknown form ({keys})", hint, 200)
+
+
+def _fingerprint(token: str) -> str:
+    """Enough of a hash to tell two tokens apart, and too little to be of any use."""
+    return hashlib.sha256(token.encode()).hexdigest()[:12]

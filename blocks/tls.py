@@ -8,6 +8,8 @@ import socket
 import ssl
 from typing import Any
 
+from cryptography.x509 import load_der_x509_certificate
+
 from blocks.errors import AccessDenied
 from blocks.pem import repair_pem
 
@@ -97,6 +99,19 @@ def authority_context(authority: str) -> ssl.SSLContext:
 
 def presented_fingerprint(host: str, port: int, timeout: float) -> str:
     """The fingerprint that a server shows to anybody, for a hint; "" when it cannot be had."""
+    certificate = _presented(host, port, timeout)
+    return shown_fingerprint(certificate) if certificate is not None else ""
+
+
+def presented_end(host: str, port: int, timeout: float) -> float | None:
+    """When the certificate ends that a server shows to anybody, seconds since 1970; None when it cannot be had."""
+    try:
+        return load_der_x509_certificate(_presented(host, port, timeout) or b"").not_valid_after_utc.timestamp()
+    except ValueError:
+        return None
+
+
+def _presented(host: str, port: int, timeout: float) -> bytes | None:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -105,6 +120,6 @@ def presented_fingerprint(host: str, port: int, timeout: float) -> str:
             socket.create_connection((host, port), timeout=timeout) as plain,
             context.wrap_socket(plain, server_hostname=host) as link,
         ):
-            return shown_fingerprint(link.getpeercert(binary_form=True) or b"")
+            return link.getpeercert(binary_form=True)
     except OSError:
-        return ""
+        return None

@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 from prefect import Task, get_run_logger
 
 from blocks.cluster import DataFlowCluster
+from flows.core.baseline import MAKE_CONTAINERS
 from flows.core.change import ChangeLock, Order
 from flows.core.fit import FINDINGS as FIT
 from flows.core.plan import Plan
@@ -21,6 +22,7 @@ from flows.core.wish import Wish
 from flows.core.words import utc
 from flows.errors import DataFlowError, PreflightFailed
 from flows.recorded import Recorded, recorded
+from flows.tasks.baseline import record_baseline
 from flows.tasks.change_lock import acquire_lock, release_lock
 from flows.tasks.look import look
 from flows.tasks.preflight import preflight, wish_of
@@ -62,6 +64,9 @@ def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> str:
             if not resumed:  # else our own script may have changed something meanwhile
                 _same(cluster, plan, again)
             kind.carry_out(cluster, run, world, lock)
+            if order.kind in MAKE_CONTAINERS:
+                report = run.report
+                run.step("baseline", lambda: record_baseline(cluster, run.id, report.run_link, order.kind))
         except BaseException:
             _unlock(cluster, run, lock, failed=True)
             raise

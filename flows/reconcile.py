@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from blocks.cluster import DataFlowCluster
+from flows.core.baseline import MAKE_CONTAINERS
 from flows.core.change import ChangeLock, Order, Outcome
 from flows.core.change_state import ChangeState
 from flows.core.installed import same_images
@@ -22,6 +23,7 @@ from flows.core.unsettled import down, not_as_wanted, seen
 from flows.core.words import utc
 from flows.errors import ChangeLocked, DataFlowError, VerificationFailed
 from flows.recorded import Recorded, recorded, store
+from flows.tasks.baseline import record_baseline
 from flows.tasks.left_behind import check_service, has_reference, transcript_of
 from flows.tasks.open import current
 from flows.tasks.prove import prove
@@ -97,6 +99,8 @@ def _settle(cluster: DataFlowCluster, run: Recorded, standing: Standing, held: C
     state = standing.state or state_of(held, cluster.name)
     try:
         why = _whole(cluster, run, state, ours) if standing.touched else "it had not touched the service yet"
+        if standing.touched and state.kind in MAKE_CONTAINERS:
+            run.step("baseline", lambda: record_baseline(cluster, held.run, held.link, state.kind))
         run.step("late-report", lambda: _late(cluster, run, held, state, why))
         run.step("close-change", lambda: close_change(cluster, ours, state, f"settled {utc(time.time())}: {why}"))
     except BaseException:

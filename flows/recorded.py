@@ -113,9 +113,13 @@ def publish(run: Recorded, cluster: DataFlowCluster) -> None:
 def store(report: Report, cluster: DataFlowCluster, prefix: str = "report") -> None:
     """Store a report as an artifact of this run, redacted once more by value; prefix and cluster make its key."""
     text = redact_values(markdown(report), cluster)
-    key = f"{prefix}-" + (re.sub(r"[^a-z0-9]+", "-", cluster.name.lower()).strip("-") or "cluster")
     description = f"{report.order.kind} {cluster.name}: {report.result}"
-    create_markdown_artifact(text, key=key, description=description)
+    create_markdown_artifact(text, key=artifact_key(prefix, cluster), description=description)
+
+
+def artifact_key(prefix: str, cluster: DataFlowCluster) -> str:
+    """The stable key of an artifact of this cluster, in the characters that Prefect allows."""
+    return f"{prefix}-" + (re.sub(r"[^a-z0-9]+", "-", cluster.name.lower()).strip("-") or "cluster")
 
 
 def redact_values(text: str, cluster: DataFlowCluster) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from flows.core.change import ChangeLock
+from flows.core.change_state import ChangeState, as_json
 from flows.core.facts import (
     Question,
     ask,
@@ -20,6 +23,8 @@ from flows.core.facts import (
     server_questions,
     split,
 )
+from flows.core.health.questions import MOST_STATES, inodes, log_bytes, notes, of_control, of_server
+from flows.core.numbers import STATE_FOLDER
 
 SCRIPT = """#!/bin/bash
 while getopts "p:a:A:i:d:" opt; do case $opt in p) path=$OPTARG;; esac; done
@@ -137,6 +142,40 @@ def test_show_is_asked_where_status_is_an_unknown_word(tmp_path: Path, programs:
     words = 'if [ "$1" = show ]; then echo "Cluster name: c"; else echo "[error]: unknown command $1"; fi'
     (tmp_path / "ha_ctl.sh").write_text(words)
     assert script_facts("/f", "n", run_control(tmp_path, programs)).ha_status == "Cluster name: c\n"
+
+
+def test_what_a_health_check_asks_is_answered_by_any_shell(tmp_path: Path, programs: Path) -> None:
+    """Nothing there yet, then a lock and more changes than are read; the size of the logs, the inodes."""
+    state, data = tmp_path / "state", tmp_path / "data"
+    (data / "clickhouse" / "log").mkdir(parents=True)
+    questions = (*of_control("/f", "n"), *of_server(str(data), ("/",)))
+    text = ask(questions).replace(STATE_FOLDER, str(state))
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path)}
+
+    def answers(shell: str) -> dict[str, tuple[int, str]]:
+        run = subprocess.run([shell, "-c", text], capture_output=True, text=True, check=True, env=environment)
+        return split(run.stdout)
+
+    for shell in ("bash", "sh"):
+        first = answers(shell)
+        nothing, size, room = notes(first), log_bytes(first), inodes(first)
+        assert nothing is not None and (nothing.lock, nothing.left_open) == (None, ())
+        assert size is not None and room is not None and room[0] >= room[1]
+    (data / "clickhouse" / "log" / "clickhouse-server.log").write_bytes(bytes(100_000))
+    for number in range(MOST_STATES + 5):
+        (state / "changes" / f"c{number}").mkdir(parents=True)
+        change = ChangeState(f"c{number}", "upgrade", "prod", "t")
+        (state / "changes" / f"c{number}" / "state.json").write_text(as_json(change))
+    lock = ChangeLock("r", "h", "s", "l", "upgrade", "t", "script", change="c3")
+    (state / "change.lock").write_text(json.dumps(lock.as_dict()))
+    for shell in ("bash", "sh"):
+        second = answers(shell)
+        found = notes(second)
+        assert (log_bytes(second) or 0) >= 100_000
+        assert found is not None and found.lock == lock
+        assert len(found.states or ()) == MOST_STATES
+    (state / "change.lock").write_text("half a lo")
+    assert notes(answers("sh")) is None
 
 
 def test_the_password_itself_is_never_printed(tmp_path: Path, programs: Path) -> None:

@@ -61,3 +61,36 @@ WATCH_POLL = 0.25
 
 RESTORE_POINT_WAIT = 3600.0
 """Seconds for making, putting back or removing a restore point; links take seconds, copies of other engines longer."""
+
+HEALTH_FREE_LOW = 0.15
+"""Health: a disk with less of its bytes or inodes free is a warning."""
+
+HEALTH_FREE_LEAST = 0.05
+"""Health: with less than this it is critical."""
+
+HEALTH_FULL_SOON_DAYS = 14
+"""Health: a disk that is full in fewer days, if it goes on as in the last week, is a warning."""
+
+HEALTH_FULL_NOW_DAYS = 2
+"""Health: in fewer than these it is critical."""
+
+HEALTH_LOG_GIB = 10
+"""Health: a larger log folder of ClickHouse is a warning; releases before 2026-05-25 did not limit it."""
+
+HEALTH_LOG_GIB_PER_DAY = 1
+"""Health: so is one that grows faster."""
+
+HEALTH_PARTS = 500
+"""Health: more active parts in one partition are a warning; from 1000 on ClickHouse slows down inserts."""
+
+HEALTH_WHITELIST_DAYS = 30
+"""Health: an entry on the PBX's list that ends sooner is a warning."""
+
+HEALTH_CERTIFICATE_DAYS = 21
+"""Health: a certificate of the PBX that ends sooner is a warning."""
+
+HEALTH_RESTORE_POINT_DAYS = 30
+"""Health: restore points that are older, the newest aside, are a warning: they keep old data on the disk."""
+
+HEALTH_CHANGE_HOURS = 2.0
+"""Health: for so long a change that holds the lock explains a service that is down; longer is a warning."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from flows.core.change import ChangeLock
 from flows.core.change_state import ChangeState
+from flows.core.health.seen import Health
 from flows.core.restore_point import RestorePoint
 from flows.core.stopped import KnownStop
 
@@ -124,6 +125,7 @@ class PbxFacts:
     ip_rules: tuple[IpRule, ...] | None = None
     token: str | None = None  # "present", "absent"; None: unknown
     token_trouble: str = ""  # why the token's state is unknown
+    token_hash: str = ""  # a short hash of the token; "" where the PBX shows none
     registered: tuple[str, ...] | None = None  # addresses shown in the Data Flow server row; None: not to be read
     worker_address: str | None = None  # our own address as the connection had it
 
@@ -197,3 +199,4 @@ class Snapshot:
     known_stop: KnownStop | None = None  # the last stop that was ordered; it may be over
     unfinished: ChangeState | None = None  # of the change that the lock names, where that keeps a folder
     restore_points: tuple[RestorePoint, ...] | None = None  # None: could not be looked for
+    health: Health | None = None  # only a health check asks for it

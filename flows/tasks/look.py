@@ -57,9 +57,9 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
     Raises `Unreachable` (tried again) or `AccessDenied` when one of the three doors stays shut.
     """
     with ThreadPoolExecutor(max_workers=3) as pool:
-        control = _submit(pool, lambda: _look_control(cluster))
-        server = _submit(pool, lambda: _look_server(cluster))
-        pbx: Future[PbxFacts] = _submit(pool, lambda: look_pbx(cluster))
+        control = in_thread(pool, lambda: _look_control(cluster))
+        server = in_thread(pool, lambda: _look_server(cluster))
+        pbx: Future[PbxFacts] = in_thread(pool, lambda: look_pbx(cluster))
         control_facts, script, nodes, lock, runs, known_stop, unfinished = control.result()
         server_facts, docker, points, saved, password_file, password_recorded = server.result()
         pbx_facts = pbx.result()
@@ -84,7 +84,8 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
     return told(Outcome("look", None, said), snapshot)
 
 
-def _submit(pool: ThreadPoolExecutor, call: Callable[[], T]) -> Future[T]:
+def in_thread(pool: ThreadPoolExecutor, call: Callable[[], T]) -> Future[T]:
+    """Call it in a thread of the pool, with the settings of this one."""
     # Prefect keeps its settings and client in context variables, which a new thread would not have.
     return pool.submit(copy_context().run, call)
 

@@ -14,7 +14,7 @@ def look_pbx(cluster: DataFlowCluster) -> PbxFacts:
     Raises `Unreachable` or `AccessDenied`: without the PBX no change can be judged.
     """
     with cluster.pbx.get_client() as pbx:
-        token, trouble = _token(pbx)
+        token, token_hash, trouble = _token(pbx)
         network = pbx.network()
         return PbxFacts(
             version=pbx.version(),
@@ -23,6 +23,7 @@ def look_pbx(cluster: DataFlowCluster) -> PbxFacts:
             ip_rules=ip_rules(pbx),
             token=token,
             token_trouble=trouble,
+            token_hash=token_hash,
             registered=registered(pbx),
             worker_address=pbx.local_address,
         )
@@ -44,8 +45,8 @@ def registered(pbx: PbxClient) -> tuple[str, ...] | None:
         return None
 
 
-def _token(pbx: PbxClient) -> tuple[str | None, str]:
+def _token(pbx: PbxClient) -> tuple[str | None, str, str]:
     try:
-        return pbx.token_state(), ""
+        return *pbx.token_seen(), ""
     except APIError as error:
-        return None, str(error)
+        return None, "", str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from prefect import Task
@@ -20,6 +21,14 @@ _NOTHING = object()
 def unreachable(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
     """Only a host that could not be reached is worth another try; a refusal stays a refusal."""
     return isinstance(state.result(raise_on_failure=False), Unreachable)
+
+
+def once_more(look: Callable[[], T]) -> T:
+    """Look, and look again where nothing answered; a refused sign-in is not tried again (promise P9)."""
+    try:
+        return look()
+    except Unreachable:
+        return look()
 
 
 RETRIED: dict[str, Any] = {

@@ -41,6 +41,7 @@ def test_token_is_absent_then_generated_then_present(empty: str | None) -> None:
         assert len(fingerprint) == 12
         assert fingerprint not in pbx.token
         assert client.token_state() == "present"
+        assert client.token_seen() == ("present", fingerprint)
         assert client.generate_token() != fingerprint
         assert pbx.token not in repr(client) + repr(vars(client))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from pydantic import ValidationError
 
@@ -48,6 +50,16 @@ def test_certificate_changed_between_two_connections_is_refused_too() -> None:
         finally:
             # The dropped request is the last one: nothing was sent to the stranger.
             assert len(pbx.requests) == asked + 1
+
+
+def test_the_end_of_the_certificate_is_read_without_a_sign_in() -> None:
+    """The sandbox's lasts for thirty days; where nobody answers it is not known. Nothing is sent."""
+    with Pbx() as pbx:
+        end = block_for(pbx).certificate_end()
+        assert end == pytest.approx(time.time() + 30 * 86400, abs=600)
+        assert pbx.requests == []
+        gone = block_for(pbx)
+    assert gone.certificate_end() is None
 
 
 def test_empty_pin_is_refused_and_shows_what_to_pin() -> None:

@@ -11,6 +11,7 @@ import pytest
 import flows
 from flows.core import preflight
 from flows.core.findings import Level
+from flows.core.health.rules import RULES_HEALTH
 from flows.core.preflight import (
     OTHER_FINDINGS,
     RULES_INSTALL,
@@ -166,7 +167,8 @@ def test_every_rule_quotes_its_sentence_and_says_what_to_do() -> None:
 def rule_lists() -> tuple[tuple[Rule, ...], ...]:
     """Every list of rules that a kind of change judges by."""
     found = (value for name, value in vars(preflight).items() if name.startswith("RULES_"))
-    return tuple(rules for value in found for rules in (value.values() if isinstance(value, dict) else (value,)))
+    lists = (rules for value in found for rules in (value.values() if isinstance(value, dict) else (value,)))
+    return (*lists, RULES_HEALTH)
 
 
 def documented() -> dict[str, tuple[str, str]]:
@@ -185,9 +187,10 @@ def test_the_list_for_users_names_every_finding_and_no_other() -> None:
         assert level.split()[0].rstrip(",") == rule.level
         assert ("*fixed*" in level) is not rule.lowerable
         assert hint == rule.hint
-    for rule in RULES_INSTALL:
-        if rule.level is not registered()[rule.id].level:
-            assert f"install: {rule.level}" in listed[rule.id][0]
+    for kind, rules in (("install", RULES_INSTALL), ("health", RULES_HEALTH)):
+        for rule in rules:
+            if rule.level is not registered()[rule.id].level:
+                assert f"{kind}: {rule.level}" in listed[rule.id][0]
 
 
 def test_an_unreadable_rotational_flag_is_unknown() -> None:

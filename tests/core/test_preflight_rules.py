@@ -9,6 +9,7 @@ from flows.core.snapshot import Listener, SavedParameters, Snapshot
 from flows.core.wish import Wish
 from tests.core.cases_cluster import CLUSTER
 from tests.core.cases_engine import ENGINE
+from tests.core.cases_health import HEALTH
 from tests.core.cases_machine import MACHINE
 from tests.core.cases_service import SERVICE
 from tests.core.healthy import (
@@ -43,7 +44,7 @@ def node(**changes: object) -> Snapshot:
     return replace(SNAPSHOT, nodes=(host("pbx02", "192.168.1.22", **changes),))
 
 
-FAILING = MACHINE + CLUSTER + SERVICE + ENGINE
+FAILING = MACHINE + CLUSTER + SERVICE + ENGINE + HEALTH
 
 
 def test_a_rule_finds_its_trouble() -> None:

@@ -1,0 +1,1 @@
+"""The health check: what only it asks, its rules, what it remembers, and its report."""

@@ -1,0 +1,72 @@
+"""Check the health of a Data Flow service: only reads, within seconds, meant to run every few minutes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from logging import ERROR, INFO, WARNING
+
+from prefect import flow, get_run_logger, runtime
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from blocks.cluster import DataFlowCluster
+from flows.core.change import Order, Told
+from flows.core.findings import Finding, Level
+from flows.core.health.check import WORDS, Check, Word, judged
+from flows.core.health.memory import rows
+from flows.core.health.report import markdown
+from flows.core.snapshot import Snapshot
+from flows.recorded import artifact_key, redact_values
+from flows.tasks.health import look_health
+from flows.tasks.health_memory import recall, tell
+from flows.tasks.preflight import wish_of
+
+
+@flow(name="check-data-flow-health", flow_run_name="check {cluster.name}")
+def check_data_flow_health(
+    cluster: DataFlowCluster,
+    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+) -> State[str]:
+    """Look at the service and everything it needs, and say ok, warning or critical; nothing is changed anywhere.
+
+    Looks at both containers, ClickHouse, disk and trend, parts, clocks, the PBX's certificate, list, token and HA
+    cluster, versions, restore points, changes left open, and whether the PBX is still as it was when the containers
+    were made. Fails when something is critical; with warnings it completes under the name Warning. (Guide: Managing the
+    Data Flow Server, Operational Notes.)
+
+    Args:
+        cluster: The saved cluster to check.
+        lowered: Ids of findings that shall only warn, e.g. health.certificate-ended; the report names each of them.
+    """
+    key = artifact_key("health-findings", cluster)
+    before = recall(key)
+    told: Told[Snapshot] = look_health(cluster, before.points if before else (), return_state=True).result()
+    snapshot = told.value
+    wish = wish_of(
+        cluster, snapshot.taken_at, Order("health", cluster.name, True, (), "", ""), str(runtime.flow_run.id)
+    )
+    check = judged(snapshot, wish, lowered, before)
+    check = replace(check, findings=tuple(_redacted(finding, cluster) for finding in check.findings))
+    _log(check)
+    report = redact_values(markdown(check, snapshot, wish), cluster)
+    create_markdown_artifact(report, key=artifact_key("health", cluster), description=f"{cluster.name}: {check.word}")
+    create_table_artifact(rows(check, WORDS), key=key, description=f"findings of {cluster.name}: {check.word}")
+    tell(cluster, check)
+    return _state(check)
+
+
+def _redacted(finding: Finding, cluster: DataFlowCluster) -> Finding:
+    return replace(finding, message=redact_values(finding.message, cluster))
+
+
+def _log(check: Check) -> None:
+    log, levels = get_run_logger(), {Level.ERROR: ERROR, Level.WARNING: WARNING, Level.NOTE: INFO}
+    for finding in check.findings:
+        log.log(levels[finding.level], "%s: %s. %s", finding.id, finding.message.rstrip("."), finding.hint)
+
+
+def _state(check: Check) -> State[str]:
+    if check.word is Word.CRITICAL:
+        return Failed(message=check.message)
+    return Completed(name="Warning" if check.word is Word.WARNING else None, message=check.message, data=None)

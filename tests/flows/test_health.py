@@ -1,0 +1,259 @@
+"""Health checks on a whole cluster in a box: ok, each fault by its finding, drift, what is told, and only reads."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from tests.flows.conftest import Run, read_run
+from tests.flows.secret_hunt import Hunter
+from tests.flows.story_support import block_of, edited
+from tests.flows.support import STATE, wait_until
+from tests.sandbox import vendor
+from tests.sandbox.registry import OLD_PBX
+from tests.sandbox.world import World
+from tests.stories.words import carry_out
+
+BASELINE = f"{STATE}/baseline.json"
+ALWAYS_WRITTEN = ("/var/lib/portsip/clickhouse/", "/run/")
+"""Where a service that runs writes by itself."""
+
+
+@dataclass
+class Checked:
+    """A check as it ended: its run, its report, and its rows in the history of findings."""
+
+    run: Run
+    report: str
+    rows: list[dict[str, str]]
+
+    @property
+    def found(self) -> dict[str, str]:
+        """Ids of the findings with their level; notes are left out."""
+        return {row["id"]: row["level"] for row in self.rows[:-1] if row["level"] != "note"}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A service that runs for long, on a PBX of its own release."""
+    with World(installed="25.8", history_rows=2_000) as world:
+        world.pbx.version = OLD_PBX
+        world.publish_pbx(OLD_PBX)
+        vendor.settle(world.control, SECONDS_PER_STEP=0)
+        yield world
+
+
+@pytest.fixture
+def cluster(world: World, prefect_server: str, request: pytest.FixtureRequest) -> Any:
+    """The block under a name of its own, so that each test has its own history."""
+    return edited(block_of(world), name=request.node.name.replace("_", "-"))
+
+
+def check(cluster: Any, **parameters: Any) -> Checked:
+    """Run `check-data-flow-health`, and read back what it left."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter
+
+    from flows.health import check_data_flow_health
+
+    run = read_run(check_data_flow_health(cluster, **parameters, return_state=True))
+    only = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run.id]}})
+    with get_client(sync_client=True) as client:
+        data = {artifact.type: str(artifact.data) for artifact in client.read_artifacts(artifact_filter=only)}
+        run.state = client.read_flow_run(UUID(run.id)).state
+    assert set(data) == {"markdown", "table"}
+    return Checked(run, data["markdown"], json.loads(data["table"]))
+
+
+def history(cluster: Any) -> list[Any]:
+    """Every check's rows, as anybody reads them by the artifact's key."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import ArtifactFilter
+
+    only = ArtifactFilter.model_validate({"key": {"any_": [f"health-findings-{cluster.name}"]}})
+    with get_client(sync_client=True) as client:
+        return [json.loads(str(artifact.data)) for artifact in client.read_artifacts(artifact_filter=only)]
+
+
+def record(world: World, cluster: Any) -> str:
+    """Make the last step of a change, in the folder that its lock made; returns what it said."""
+    from prefect import flow
+
+    from flows.tasks.baseline import record_baseline
+
+    world.control.path(STATE).mkdir(mode=0o700, exist_ok=True)
+    change = flow(lambda: record_baseline(cluster, "run-1", "http://prefect/1", "install"), name="record")
+    return read_run(change(return_state=True)).tasks["baseline"]
+
+
+def events(cluster: Any, wanted: int) -> list[str]:
+    """The names of all events about this cluster, in order, once there are so many."""
+    from prefect.client.orchestration import get_client
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.instance().wait_until_empty()
+    body = {"filter": {"resource": {"id": [f"dataflow.cluster.{cluster.name}"]}}, "limit": 50}
+    seen: list[str] = []
+
+    def there() -> bool:
+        with get_client(sync_client=True) as client:
+            answer = client.request("POST", "/events/filter", json=body).json()
+        seen[:] = [event["event"] for event in sorted(answer["events"], key=lambda event: str(event["occurred"]))]
+        return len(seen) >= wanted
+
+    wait_until(there, f"{wanted} events")
+    return seen
+
+
+def files(world: World) -> dict[str, tuple[int, int]]:
+    """Every file of the control node and the server, with size and time of its last change."""
+    return {
+        f"{host.name}{place}": (file.lstat().st_size, file.lstat().st_mtime_ns)
+        for host in (world.control, world.server)
+        for file in host.root.rglob("*")
+        if not (place := f"/{file.relative_to(host.root)}").startswith(ALWAYS_WRITTEN) and not file.is_dir()
+    }
+
+
+def test_a_healthy_service_is_ok_and_nothing_is_touched(world: World, cluster: Any) -> None:
+    """Completed; no file, container or entry has changed, the PBX was only read, and no secret is in what is kept."""
+    check(cluster)
+    before, asked = files(world), len(world.pbx.requests)
+    containers = {(c.id, c.started_at) for c in world.engine.containers}
+    done = check(cluster)
+    assert (done.run.ended, done.run.state.name) == ("COMPLETED", "Completed")
+    assert done.run.message.startswith("ok: no critical, no warning")
+    assert done.found == {}
+    assert "nothing has changed" in done.report
+    assert len(history(cluster)) == 2
+    assert files(world) == before
+    assert {(c.id, c.started_at) for c in world.engine.containers} == containers
+    posts = {entry.path for entry in world.pbx.requests[asked:] if entry.method != "GET"}
+    assert posts == {"/api/auth/sign_in", "/api/auth/sign_out"}
+    passwords = {"ssh": world.password, "clickhouse": world.clickhouse_password}
+    hunter = Hunter({**passwords, **{f"pbx {n}": secret for n, secret in enumerate(world.pbx.secrets)}})
+    kept = "\n".join((done.report, json.dumps(done.rows), done.run.logs, done.run.message))
+    assert hunter.hits(iter([("what is kept", kept.encode())])) == []
+
+
+def _no_entry(world: World) -> Callable[[], Any]:
+    entries = list(world.pbx.rules)
+    world.pbx.rules.clear()
+    return lambda: world.pbx.rules.extend(entries)
+
+
+def _full_disk(world: World) -> Callable[[], Any]:
+    table = world.server.answers["df"]
+    rows = [row.split() for row in table.splitlines()]
+    world.server.answers["df"] = "".join(f"{' '.join([*row[:3], '1000000', *row[4:]])}\n" for row in rows)
+    return lambda: world.server.answers.__setitem__("df", table)
+
+
+def _another_release(world: World) -> Callable[[], Any]:
+    world.pbx.version = "22.9.1"
+    return lambda: setattr(world.pbx, "version", OLD_PBX)
+
+
+def _clock_alone(world: World) -> Callable[[], Any]:
+    world.control.answers.say("timedatectl show", "NTPSynchronized=no\n")
+    return lambda: world.control.answers.say("timedatectl show", "NTPSynchronized=yes\n")
+
+
+def _killed(world: World) -> Callable[[], Any]:
+    database = world.containers()[0]
+    database.kill(9)
+    wait_until(lambda: not database.running, "ClickHouse to be dead")
+    return database.start
+
+
+def _no_way_to_the_server(world: World) -> Callable[[], Any]:
+    world.server.link.refuse()
+    return world.server.link.allow
+
+
+FAULTS: tuple[tuple[Callable[[World], Callable[[], Any]], str, str, str], ...] = (
+    (_killed, "FAILED", "health.service-down", "is not running"),
+    (_no_entry, "FAILED", "pbx.whitelist-missing", "does not let in 192.168.1.26"),
+    (_full_disk, "FAILED", "health.disk-full", "free on /var/lib/portsip"),
+    (_another_release, "FAILED", "health.image-version", "the PBX runs 22.9.1"),
+    (_clock_alone, "COMPLETED", "host.clock", "pbx01: the clock is not synchronised"),
+    (_no_way_to_the_server, "FAILED", "health.service-down", "unknown: the containers of server"),
+)
+
+
+def test_each_fault_is_found_and_a_change_of_level_told_once(world: World, cluster: Any) -> None:
+    """By its finding and its level, with what is new since the check before; a warning completes under its own name."""
+    check(cluster)
+    for arrange, ended, finding, words in FAULTS:
+        mend = arrange(world)
+        try:
+            seen = check(cluster)
+        finally:
+            mend()
+        level = "critical" if ended == "FAILED" else "warning"
+        assert seen.run.ended == ended, (finding, seen.run.message)
+        assert seen.run.state.name == ("Failed" if ended == "FAILED" else "Warning")
+        assert seen.run.message.startswith(f"{level}: "), seen.run.message
+        assert seen.found[finding] == level
+        assert words in next(row["message"] for row in seen.rows if row["id"] == finding)
+        assert f"new: `{finding}` ({level})" in seen.report
+    wait_until(lambda: check(cluster).found == {}, "all to be well again")
+    health = [event for event in events(cluster, 4) if event.startswith("dataflow.health.")]
+    assert health == [f"dataflow.health.{word}" for word in ("critical", "warning", "critical", "ok")]
+
+
+def test_drift_is_noticed_told_once_and_ended_by_a_recreate(world: World, cluster: Any) -> None:
+    """A change that makes no containers records what is true once, and hides no drift; new containers, a new record."""
+    from flows.recreate import recreate_data_flow
+
+    assert record(world, cluster).startswith("Completed: noted: PBX ")
+    recorded, token = world.control.path(BASELINE).read_text(), world.pbx.token
+    assert check(cluster).rows[:-1] == []
+    world.pbx.private_ipv4 = "192.168.1.30"
+    moved = check(cluster)
+    assert moved.found == {"drift.pbx-address": "critical"}
+    assert "is 192.168.1.30; it was 192.168.1.20" in moved.report
+    assert record(world, cluster).startswith("Completed: the containers are still those")
+    assert world.control.path(BASELINE).read_text() == recorded
+    world.pbx.data_flow.generate()
+    drifted = check(cluster)
+    assert drifted.found == {"drift.pbx-address": "critical", "drift.token": "critical"}
+    assert not {token, world.pbx.token} & set((recorded + drifted.report).replace('"', " ").split())
+    made = carry_out(recreate_data_flow, cluster, reason="new token")
+    assert made.ended == "COMPLETED", made.message
+    assert "noted: PBX 22.3.4.1811 at 192.168.1.30" in made.tasks["baseline"]
+    assert check(cluster).found == {}
+    assert events(cluster, 4) == [
+        "dataflow.health.critical",
+        "dataflow.drift.pbx-address",
+        "dataflow.drift.token",
+        "dataflow.health.ok",
+    ]
+
+
+def test_a_rejected_password_is_sent_once_whatever_the_schedule(world: World, cluster: Any) -> None:
+    """The second check asks nobody, and still is critical (promise P9); a lowered finding only warns."""
+    wrong = edited(cluster, "pbx", password=SecretStr(f"wrong-{time.time_ns()}"))
+    before = world.pbx.bad_sign_ins
+    first, second = check(wrong), check(wrong)
+    assert world.pbx.bad_sign_ins == before + 1
+    assert first.found["pbx.unreachable"] == second.found["pbx.unreachable"] == "critical"
+    assert "was rejected before" in second.report
+    lowered = check(wrong, lowered=[name for name, level in second.found.items() if level == "critical"])
+    assert (lowered.run.ended, lowered.run.state.name) == ("COMPLETED", "Warning")
+
+
+def test_a_record_that_cannot_be_written_fails_no_change(world: World, cluster: Any) -> None:
+    """The change was made and proved; that nothing can be compared later is told by it, and is a note of each check."""
+    world.control.path(BASELINE).unlink(missing_ok=True)
+    assert "not recorded" in record(world, edited(cluster, "clickhouse", port=1))
+    assert not world.control.path(BASELINE).exists()
+    done = check(cluster)
+    assert (done.found, done.rows[0]["id"]) == ({}, "drift.no-baseline")
