@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,7 +9,6 @@ from prefect import task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import ObjectAlreadyExists
 from prefect.states import Scheduled
 
 from flows.core.change import Outcome
@@ -30,12 +28,16 @@ def postpone(run: str, name: str, starts: float, answer_key: str) -> Outcome:
         mine = client.read_flow_run(UUID(run))
         waiting = _waiting(client, mine)
         later = waiting or _scheduled(client, mine, name, datetime.fromtimestamp(starts, UTC))
-        for answer in client.filter_flow_run_input(mine.id, key_prefix=answer_key, limit=1, exclude_keys=set()):
-            with suppress(ObjectAlreadyExists):
-                client.create_flow_run_input(later.id, answer.key, answer.value, f"prefect.flow-run.{mine.id}")
+        _hand_on(client, answer_key, mine, later)
     when = later.expected_start_time
     said = f"run {later.name} ({later.id}) starts {when:%Y-%m-%d %H:%M} UTC" if when else f"run {later.id} is planned"
     return told(Outcome("postpone", waiting is None, said))
+
+
+def _hand_on(client: SyncPrefectClient, key: str, mine: FlowRun, later: FlowRun) -> None:
+    given, known = (client.filter_flow_run_input(run.id, key, limit=1, exclude_keys=set()) for run in (mine, later))
+    for answer in given if not known else ():
+        client.create_flow_run_input(later.id, key, answer.value, f"prefect.flow-run.{mine.id}")
 
 
 def _waiting(client: SyncPrefectClient, mine: FlowRun) -> FlowRun | None:

@@ -11,6 +11,7 @@ import pytest
 import flows
 from flows.core import preflight
 from flows.core.change import ChangeLock, Order, OutsideWindow
+from flows.core.change_state import ChangeState, Phase
 from flows.core.findings import Level
 from flows.core.preflight import (
     OTHER_FINDINGS,
@@ -248,10 +249,16 @@ def test_what_was_ordered_decides_about_the_hour() -> None:
 
 
 def test_what_was_begun_may_be_finished_outside_the_window() -> None:
-    """Its own run, or whoever goes on with an unfinished change: half a change is no service."""
+    """Half a change is no service; a lock alone has done nothing yet."""
     window = registered()["change.outside-window"]
-    shut = wish(window=SHUT, run="run-1")
-    lock = ChangeLock("run-1", "h", "s", "", "upgrade", "t", "script")
-    for held, refused in ((lock, False), (replace(lock, run="run-2"), True), (None, True)):
-        assert bool(window(replace(SNAPSHOT, lock=held), shut)) is refused
-    assert not window(replace(SNAPSHOT, lock=replace(lock, run="run-2", phase="unfinished")), shut)
+    lock = ChangeLock("run-1", "h", "s", "", "upgrade", "t", "preparing")
+    state = ChangeState("c", "upgrade", "prod", "t", Phase.STOPPING)
+    cases = (
+        (SNAPSHOT, True),
+        (replace(SNAPSHOT, lock=lock), True),
+        (replace(SNAPSHOT, lock=lock, unfinished=state), False),
+        (replace(SNAPSHOT, lock=replace(lock, phase="script")), False),
+        (replace(SNAPSHOT, lock=replace(lock, phase="unfinished")), False),
+    )
+    for snapshot, refused in cases:
+        assert bool(window(snapshot, wish(window=SHUT, run="run-1"))) is refused
