@@ -16,7 +16,7 @@ from flows.core.change_state import ChangeState
 from flows.core.installed import service
 from flows.core.preflight import RULES_CONTROL
 from flows.core.script import verb_command
-from flows.forms import DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable
+from flows.forms import Cluster, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable, titled
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.prove import prove
@@ -33,8 +33,8 @@ Lowered = Annotated[list[str], lowerable(*chain.from_iterable(RULES_CONTROL.valu
 
 @flow(name="control-data-flow", flow_run_name="{verb} {cluster.name}")
 def control_data_flow(
-    cluster: DataFlowCluster,
-    verb: Verb,
+    cluster: Cluster,
+    verb: Annotated[Verb, titled("What to do")],
     requested_by: RequestedBy,
     ticket: Ticket = "",
     dry_run: DryRun = True,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from blocks.cluster import DataFlowCluster
 from flows.core.change import OutsideWindow
 from flows.core.preflight import Rule, may_be_lowered
 
@@ -29,6 +30,7 @@ def lowerable(*rules: Rule, others: Iterable[str] = ()) -> Any:
     return Field(json_schema_extra={"title": "Lowered findings", "items": {"type": "string", "enum": [*ids]}})
 
 
+Cluster = Annotated[DataFlowCluster, titled("Cluster")]
 RequestedBy = Annotated[str, titled("Requested by", min_length=1, pattern=r"\S")]
 Ticket = Annotated[str, titled("Ticket")]
 DryRun = Annotated[bool, titled("Dry run")]

@@ -16,7 +16,7 @@ from flows.core.preflight import RULES_INSTALL
 from flows.core.preflight.install import state
 from flows.core.script import run_command
 from flows.core.wish import pbx_image
-from flows.forms import DryRun, NewToken, Outside, RequestedBy, RequireApproval, Ticket, lowerable
+from flows.forms import Cluster, DryRun, NewToken, Outside, RequestedBy, RequireApproval, Ticket, lowerable
 from flows.recorded import Recorded
 from flows.tasks.act import recreate
 from flows.tasks.prepare import ssh_key, token, whitelist
@@ -29,7 +29,7 @@ Lowered = Annotated[list[str], lowerable(*RULES_INSTALL)]
 
 @flow(name="install-data-flow", flow_run_name="install {cluster.name}")
 def install_data_flow(
-    cluster: DataFlowCluster,
+    cluster: Cluster,
     requested_by: RequestedBy,
     ticket: Ticket = "",
     dry_run: DryRun = True,

@@ -14,6 +14,7 @@ from flows.core.change import ChangeLock, Order
 from flows.core.preflight import RULES_RECREATE
 from flows.core.replace import plan, recorded_images
 from flows.forms import (
+    Cluster,
     Deep,
     DryRun,
     KeepDays,
@@ -24,6 +25,7 @@ from flows.forms import (
     RequireApproval,
     Ticket,
     lowerable,
+    titled,
 )
 from flows.recorded import Recorded
 from flows.replace import replace_service
@@ -35,11 +37,11 @@ Lowered = Annotated[list[str], lowerable(*RULES_RECREATE, others=fit.FINDINGS)]
 
 @flow(name="recreate-data-flow", flow_run_name="recreate {cluster.name}")
 def recreate_data_flow(
-    cluster: DataFlowCluster,
+    cluster: Cluster,
     requested_by: RequestedBy,
     ticket: Ticket = "",
-    reason: Reason = "other",
-    explanation: str = "",
+    reason: Annotated[Reason, titled("Reason")] = "other",
+    explanation: Annotated[str, titled("Explanation")] = "",
     new_token: NewToken = False,
     dry_run: DryRun = True,
     lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it

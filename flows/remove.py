@@ -14,7 +14,7 @@ from flows.core.change import ChangeLock, Order, Outcome
 from flows.core.installed import Service, service
 from flows.core.preflight import RULES_REMOVE
 from flows.core.script import verb_command
-from flows.forms import Confirm, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable
+from flows.forms import Cluster, Confirm, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.removed import record_folders, verify_removed
@@ -27,7 +27,7 @@ Lowered = Annotated[list[str], lowerable(*RULES_REMOVE)]
 
 @flow(name="remove-data-flow", flow_run_name="remove {cluster.name}")
 def remove_data_flow(
-    cluster: DataFlowCluster,
+    cluster: Cluster,
     requested_by: RequestedBy,
     ticket: Ticket = "",
     confirm: Confirm = "",

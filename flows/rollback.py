@@ -19,7 +19,7 @@ from flows.core.restore_point import RestorePoint, pinned
 from flows.core.rollback import chosen, plan
 from flows.core.script import run_command, verb_command
 from flows.errors import PreflightFailed, ScriptStillRunning
-from flows.forms import Confirm, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable
+from flows.forms import Cluster, Confirm, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable, titled
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.look_docker import look_server
@@ -47,10 +47,10 @@ Lowered = Annotated[list[str], lowerable(*RULES_ROLLBACK)]
 
 @flow(name="rollback-data-flow", flow_run_name="roll back {cluster.name}")
 def rollback_data_flow(
-    cluster: DataFlowCluster,
+    cluster: Cluster,
     requested_by: RequestedBy,
     ticket: Ticket = "",
-    restore_point: str = "",
+    restore_point: Annotated[str, titled("Restore point")] = "",
     confirm: Confirm = "",
     dry_run: DryRun = True,
     lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it

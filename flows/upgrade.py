@@ -9,20 +9,30 @@ from prefect.client.schemas.objects import State
 
 from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
-from flows.core import fit
 from flows.core.change import ChangeLock, Order
 from flows.core.preflight import RULES_UPGRADE
 from flows.core.replace import plan, wanted_images
-from flows.forms import Deep, DryRun, KeepDays, OnFailure, Outside, RequestedBy, RequireApproval, Ticket, lowerable
+from flows.forms import (
+    Cluster,
+    Deep,
+    DryRun,
+    KeepDays,
+    OnFailure,
+    Outside,
+    RequestedBy,
+    RequireApproval,
+    Ticket,
+    lowerable,
+)
 from flows.recorded import Recorded
 from flows.replace import replace_service
 
-Lowered = Annotated[list[str], lowerable(*RULES_UPGRADE, others=fit.FINDINGS)]
+Lowered = Annotated[list[str], lowerable(*RULES_UPGRADE, others=["upgrade.image-version"])]
 
 
 @flow(name="upgrade-data-flow", flow_run_name="upgrade {cluster.name}")
 def upgrade_data_flow(
-    cluster: DataFlowCluster,
+    cluster: Cluster,
     requested_by: RequestedBy,
     ticket: Ticket = "",
     dry_run: DryRun = True,
