@@ -94,7 +94,7 @@ def _unlock(cluster: DataFlowCluster, run: Recorded, lock: ChangeLock, *, failed
     """Give the lock back; it stays, marked, while the service may be half changed. An earlier error is not hidden."""
     try:
         unlocked = run.step("unlock", lambda: release_lock(cluster, lock, unfinished=run.unfinished))
-        run.note(lock=unlocked.message)
+        run.note(lock=f"{unlocked.message}; change `{lock.change}`")
     except DataFlowError as error:
         run.note(lock=f"still held by this run: {error}")
         if not failed:

@@ -13,6 +13,7 @@ from flows.core.plan import Plan
 from flows.core.preflight import is_outside
 from flows.core.proof import Proof
 from flows.core.report_change import back, proof_line, proved, versions
+from flows.core.restore_point import folder
 from flows.core.script import Transcript
 from flows.core.tables import Tables
 from flows.core.words import duration, size, table, utc
@@ -112,6 +113,7 @@ def _head(report: Report) -> str:
         ("Ended", f"{utc(ended)} (after {duration(ended - report.started)})"),
         *([("Judged by", report.requirements)] if report.requirements else []),
         *([("Lock", report.lock)] if report.lock else []),
+        *([("Restore point", _point(report.change))] if report.change and report.change.restore_point else []),
     ]
     title = f"# {order.kind} {order.cluster}: {report.result}"
     said = (
@@ -120,6 +122,11 @@ def _head(report: Report) -> str:
         else f"{summary(report)[0].upper()}{summary(report)[1:]}."
     )
     return "\n\n".join((title, said, table(("", ""), facts)))
+
+
+def _point(state: ChangeState) -> str:
+    path = state.recorded.get("DATA_PATH")
+    return f"`{state.restore_point}`" + (f": `{folder(path, state.restore_point)}` on the server" if path else "")
 
 
 def _urgent(order: Order) -> str:

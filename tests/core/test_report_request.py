@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flows.core.change import Approval, Order, OutsideWindow
+from flows.core.change_state import ChangeState
 from flows.core.findings import Finding, Level
 from flows.core.plan import Plan, Step
 from flows.core.preflight import may_be_lowered
@@ -27,6 +28,17 @@ def test_a_report_says_who_decided_about_which_plan() -> None:
         replace(REPORT, approval=silent)
     )
     assert "Approval" not in markdown(REPORT)
+
+
+def test_a_report_leads_to_its_restore_point() -> None:
+    """Its id and where on the server it lies; the path only where it is known."""
+    state = ChangeState("c", "upgrade", "prod", "t", restore_point="20261122T210203Z-1f0c7a2b")
+    known = replace(state, recorded={"DATA_PATH": "/data/"})
+    point = state.restore_point
+    assert f"| Restore point | `{point}` |" in markdown(replace(REPORT, change=state))
+    path = f"/data/.dataflow-restore/{point}"
+    assert f"| Restore point | `{point}`: `{path}` on the server |" in markdown(replace(REPORT, change=known))
+    assert "Restore point" not in markdown(replace(REPORT, change=replace(state, restore_point="")))
 
 
 def test_a_run_that_waits_does_not_claim_that_nothing_is_to_be_done() -> None:
