@@ -26,7 +26,7 @@ class Answer(RunInput):
     """What the form asks for that Prefect shows under Resume."""
 
     decision: Literal["approve", "reject"] = Field(
-        title="Decision", description="approve lets exactly this plan be carried out; reject ends the run."
+        title="Decision", description="Approve lets exactly this plan be carried out; reject ends the run."
     )
     name: str = Field(
         min_length=1, pattern=r"\S", title="Your name", description="Who decides. It stands in the report."
@@ -91,7 +91,7 @@ def _ask(cluster: DataFlowCluster, run: Recorded, plan: Plan) -> None:
     run.note(result="waiting for approval", waits=f"waiting for approval until {until}, no answer means no")
     report = publish(run, cluster)
     _forget_form(run, plan)
-    get_run_logger().warning("Plan %s waits for approval until %s: Resume on this page of the UI.", plan.hash, until)
+    get_run_logger().warning("Plan %s waits for approval until %s: ⋮ and Resume on this page.", plan.hash, until)
     form = Answer.with_initial_data(description=redact_values(request(run.report, report), cluster))
     suspend_flow_run(wait_for_input=form, timeout=APPROVAL_WAIT, key=plan.hash)
 

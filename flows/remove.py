@@ -50,9 +50,9 @@ def remove_data_flow(
         confirm: Type the cluster's name here to confirm; without it nothing is removed.
         dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
         lowered: Findings that shall only warn, e.g. host.sudo; the report names each of them.
-        require_approval: Show findings and plan, then wait until somebody approves or rejects under Resume on the run's
-            page, for three days at most; no answer means no. The cluster is free meanwhile. It is asked again only
-            when the plan changed.
+        require_approval: Show findings and plan, then wait until somebody approves or rejects: ⋮, Resume on the run's
+            page. For three days at most; no answer means no. The cluster is free meanwhile, and a plan that changed is
+            asked for anew. Not for a dry run.
         outside_window: Outside the cluster's maintenance window, refuse ends the run; postpone orders the same for when
             the window opens, with its approval; override, for what is urgent, goes on, and the report says who asked.
 

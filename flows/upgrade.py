@@ -59,9 +59,9 @@ def upgrade_data_flow(
             touches data; stop leaves everything as it is. Both say in the report what brings the service back.
         deep: Also compare the content of the tables, and check the files that changed. Reads all data: slow.
         keep_days: After success, remove restore points older than so many days; 0 keeps all. The newest always stays.
-        require_approval: Show findings and plan, then wait until somebody approves or rejects under Resume on the run's
-            page, for three days at most; no answer means no. The cluster is free meanwhile. It is asked again only
-            when the plan changed.
+        require_approval: Show findings and plan, then wait until somebody approves or rejects: ⋮, Resume on the run's
+            page. For three days at most; no answer means no. The cluster is free meanwhile, and a plan that changed is
+            asked for anew. Not for a dry run.
         outside_window: Outside the cluster's maintenance window, refuse ends the run; postpone orders the same for when
             the window opens, with its approval; override, for what is urgent, goes on, and the report says who asked.
 

@@ -82,7 +82,7 @@ def request(report: Report, link: str) -> str:
     asked = ", ".join(filter(None, (f"requested by {order.requested_by}", order.ticket, order.reason)))
     found = [f"- {f.level}: {f.message}" for f in report.findings or () if f.level is not Level.NOTE]
     said = "\n".join(found) or "No rule of the guide speaks against it."
-    whole = f"[The whole report]({link}) of this run tells all findings."
+    whole = f"[The whole report]({link}) of this run tells all findings. It is {report.waits}."
     return "\n\n".join((f"**{report.run_name}**, {asked}.", said, _plan(report), whole))
 
 

@@ -64,13 +64,15 @@ def test_an_urgent_change_says_who_asked_for_it() -> None:
 def test_an_approver_reads_who_wants_what_and_what_speaks_against_it() -> None:
     """With the way to the whole report; notes stay there."""
     note = Finding("host.vpn", Level.NOTE, "a note", "none")
-    said = request(replace(REPORT, findings=(OUTSIDE, note)), "http://ui/report")
+    waiting = replace(REPORT, waits="waiting for approval until noon", findings=(OUTSIDE, note))
+    said = request(waiting, "http://ui/report")
     for part in (
         "**upgrade prod-eu 25.8 → 26.3**, requested by Ada, CHG-1.",
         "- warning: it is Friday",
         f"## Plan `{PLAN.hash}`",
         "| replace | change | dataflow.sh upgrade |",
         "(http://ui/report)",
+        "It is waiting for approval until noon.",
     ):
         assert part in said
     assert "a note" not in said
