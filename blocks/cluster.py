@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.clickhouse import ClickHouse
 from blocks.docker_host import DockerHost
+from blocks.maintenance_window import MaintenanceWindow
 from blocks.pbx import PbxApi
 from blocks.requirements import SizeRequirements
 from blocks.ssh import SshHost
@@ -172,4 +173,9 @@ class DataFlowCluster(Block):
         default_factory=SizeRequirements,
         title="Requirements",
         description="Sizes and systems that the guide asks for; lower them only for a lab.",
+    )
+    maintenance_window: MaintenanceWindow = Field(
+        default_factory=MaintenanceWindow,
+        title="Maintenance window",
+        description="When changes may be made; a start of a stopped service is allowed at any time.",
     )

@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from prefect import Task, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 from blocks.cluster import DataFlowCluster
+from flows.approval import answer_key, approve, refuse_without_deployment
 from flows.core.baseline import MAKE_CONTAINERS
 from flows.core.change import ChangeLock, Order
 from flows.core.fit import FINDINGS as FIT
 from flows.core.plan import Plan
-from flows.core.preflight import Rule, applicable, judge, rehearsed
+from flows.core.preflight import Rule, applicable, is_outside, judge, ordered
+from flows.core.run_name import run_name
 from flows.core.snapshot import Snapshot
+from flows.core.window import next_start
 from flows.core.wish import Wish
 from flows.core.words import utc
 from flows.errors import DataFlowError, PreflightFailed
@@ -25,6 +30,7 @@ from flows.recorded import Recorded, recorded
 from flows.tasks.baseline import record_baseline
 from flows.tasks.change_lock import acquire_lock, release_lock
 from flows.tasks.look import look
+from flows.tasks.postpone import postpone
 from flows.tasks.preflight import preflight, wish_of
 
 P = ParamSpec("P")
@@ -48,15 +54,22 @@ class Kind:
     carry_out: Callable[[DataFlowCluster, Recorded, World, ChangeLock], None]
 
 
-def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> str:
-    """Run one change to its end and return its summary; whatever happens, a report is left (promise P6).
+def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> State[str]:
+    """Run one change to its end; returns the run's state with its summary. Whatever happens, a report is left (P6).
 
     Raises `PreflightFailed` before anything was changed, `ChangeLocked`, or what the failing step raised.
     """
     with recorded(cluster, order) as run:
+        refuse_without_deployment(cluster, order)
         world, plan = _plan(kind, cluster, run)
+        run.rename(run_name(order, world.snapshot, world.wish))
         if order.dry_run:
-            return run.summary
+            return Completed(message=run.summary, data=None)
+        held = world.snapshot.lock
+        if order.require_approval and plan.changes:
+            approve(cluster, run, plan, begun=held is not None and held.run == run.id)
+        if order.outside_window == "postpone" and is_outside(run.report.findings or ()):
+            return _postponed(run, world, plan)
         lock = run.step("lock", lambda: acquire_lock(cluster, _wanted(run, plan, world)))
         resumed = run.unfinished = bool(lock.script)
         try:
@@ -71,14 +84,22 @@ def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> str:
             _unlock(cluster, run, lock, failed=True)
             raise
         _unlock(cluster, run, lock)
-        return run.summary
+        return Completed(message=run.summary, data=None)
+
+
+def _postponed(run: Recorded, world: World, plan: Plan) -> State[str]:
+    """Order the same once more for the next opening of the window, and end: an approval goes with it."""
+    starts, name = next_start(world.wish.window, world.wish.now), run.report.run_name
+    later = run.step("postpone", lambda: postpone(run.id, name, starts, answer_key(plan)))
+    run.note(result="postponed", waits=f"postponed: {later.message}")
+    return Completed(name="Postponed", message=run.summary, data=None)
 
 
 def _unlock(cluster: DataFlowCluster, run: Recorded, lock: ChangeLock, *, failed: bool = False) -> None:
     """Give the lock back; it stays, marked, while the service may be half changed. An earlier error is not hidden."""
     try:
         unlocked = run.step("unlock", lambda: release_lock(cluster, lock, unfinished=run.unfinished))
-        run.note(lock=unlocked.message)
+        run.note(lock=f"{unlocked.message}; change `{lock.change}`")
     except DataFlowError as error:
         run.note(lock=f"still held by this run: {error}")
         if not failed:
@@ -90,7 +111,7 @@ def _plan(kind: Kind, cluster: DataFlowCluster, run: Recorded, *, again: bool = 
     order = run.report.order
     snapshot = run.step("look again" if again else "look", lambda: _named(look, again)(cluster))
     wish = wish_of(cluster, snapshot.taken_at, order, run.id)
-    rules = applicable(rehearsed(kind.rules) if order.dry_run else kind.rules, snapshot, wish)
+    rules = applicable(ordered(kind.rules, order, locked=again), snapshot, wish)
     found = judge(snapshot, wish, rules, order.lowered, FIT)
     run.note(findings=found, requirements=wish.requirements.source)
     judged = "preflight again" if again else "preflight"
@@ -110,7 +131,7 @@ def _wanted(run: Recorded, plan: Plan, world: World) -> ChangeLock:
     report = run.report
     return ChangeLock(
         run=run.id,
-        holder=f"{report.order.kind} {report.run_name}, requested by {report.order.requested_by or 'nobody named'}",
+        holder=f"{report.run_name}, requested by {report.order.requested_by or 'nobody named'}",
         since=utc(report.started),
         link=report.run_link,
         kind=plan.kind,

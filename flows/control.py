@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import chain
+from typing import Annotated, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
@@ -16,6 +16,7 @@ from flows.core.change_state import ChangeState
 from flows.core.installed import service
 from flows.core.preflight import RULES_CONTROL
 from flows.core.script import verb_command
+from flows.forms import Cluster, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable, titled
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.prove import prove
@@ -27,15 +28,19 @@ from flows.tasks.verify import verify
 
 Verb = Literal["start", "stop", "restart"]
 
+Lowered = Annotated[list[str], lowerable(*chain.from_iterable(RULES_CONTROL.values()))]
+
 
 @flow(name="control-data-flow", flow_run_name="{verb} {cluster.name}")
 def control_data_flow(
-    cluster: DataFlowCluster,
-    verb: Verb,
-    dry_run: bool = True,
-    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
-    requested_by: str = "",
-    ticket: str = "",
+    cluster: Cluster,
+    verb: Annotated[Verb, titled("What to do")],
+    requested_by: RequestedBy,
+    ticket: Ticket = "",
+    dry_run: DryRun = True,
+    lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+    require_approval: RequireApproval = False,
+    outside_window: Outside = "refuse",
 ) -> State[str]:
     """Start, stop or restart the PortSIP Data Flow service by the vendor's script on `pbx01`.
 
@@ -46,10 +51,16 @@ def control_data_flow(
     Args:
         cluster: The saved cluster whose service is meant.
         verb: start, stop or restart.
-        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
-        lowered: Ids of findings that shall only warn, e.g. host.sudo; the report names each of them.
         requested_by: Who wants this change. It stands in the report, in the lock, and in the note of a stop.
         ticket: Number of the ticket or change request.
+        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
+        lowered: Findings that shall only warn, e.g. host.sudo; the report names each of them.
+        require_approval: Show findings and plan, then wait until somebody approves or rejects: ⋮, Resume on the run's
+            page. For three days at most; no answer means no. The cluster is free meanwhile, and a plan that changed is
+            asked for anew. Not for a dry run.
+        outside_window: Outside the cluster's maintenance window, refuse ends the run; postpone orders the same for when
+            the window opens, with its approval; override, for what is urgent, goes on, and the report says who asked.
+            A start is right at any time: no window refuses it.
 
     Raises:
         PreflightFailed: A finding refuses the change; nothing was changed.
@@ -58,8 +69,18 @@ def control_data_flow(
         ScriptStillRunning: Our waiting ended before the script did; Retry attaches to it.
         VerificationFailed: The service is not as it should be, was killed at the stop, or rows are missing.
     """
-    order = Order(verb, cluster.name, dry_run, tuple(lowered), requested_by, ticket, verb=verb)
-    return Completed(message=change(KINDS[verb], cluster, order), data=None)
+    order = Order(
+        verb,
+        cluster.name,
+        dry_run,
+        tuple(lowered),
+        requested_by,
+        ticket,
+        verb=verb,
+        require_approval=require_approval,
+        outside_window=outside_window,
+    )
+    return change(KINDS[verb], cluster, order)
 
 
 def _stop(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
@@ -15,6 +16,7 @@ from flows.core.preflight import RULES_INSTALL
 from flows.core.preflight.install import state
 from flows.core.script import run_command
 from flows.core.wish import pbx_image
+from flows.forms import Cluster, DryRun, NewToken, Outside, RequestedBy, RequireApproval, Ticket, lowerable
 from flows.recorded import Recorded
 from flows.tasks.act import recreate
 from flows.tasks.prepare import ssh_key, token, whitelist
@@ -22,15 +24,19 @@ from flows.tasks.pull import pull_images
 from flows.tasks.settle import settle
 from flows.tasks.verify import verify
 
+Lowered = Annotated[list[str], lowerable(*RULES_INSTALL)]
+
 
 @flow(name="install-data-flow", flow_run_name="install {cluster.name}")
 def install_data_flow(
-    cluster: DataFlowCluster,
-    dry_run: bool = True,
-    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
-    new_token: bool = False,
-    requested_by: str = "",
-    ticket: str = "",
+    cluster: Cluster,
+    requested_by: RequestedBy,
+    ticket: Ticket = "",
+    dry_run: DryRun = True,
+    lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+    new_token: NewToken = False,
+    require_approval: RequireApproval = False,
+    outside_window: Outside = "refuse",
 ) -> State[str]:
     """Install the PortSIP Data Flow service on its own server, as the vendor's guide says, checked and proved.
 
@@ -40,11 +46,16 @@ def install_data_flow(
 
     Args:
         cluster: The saved cluster to install on.
-        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
-        lowered: Ids of findings that shall only warn, e.g. host.memory; the report names each of them.
-        new_token: Generate a new Data Flow token although there is one. Only for a server without the service.
         requested_by: Who wants this change. It stands in the report and in the lock.
         ticket: Number of the ticket or change request.
+        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
+        lowered: Findings that shall only warn, e.g. host.memory; the report names each of them.
+        new_token: Generate a new Data Flow token although there is one. Only for a server without the service.
+        require_approval: Show findings and plan, then wait until somebody approves or rejects: ⋮, Resume on the run's
+            page. For three days at most; no answer means no. The cluster is free meanwhile, and a plan that changed is
+            asked for anew. Not for a dry run.
+        outside_window: Outside the cluster's maintenance window, refuse ends the run; postpone orders the same for when
+            the window opens, with its approval; override, for what is urgent, goes on, and the report says who asked.
 
     Raises:
         PreflightFailed: A finding refuses the change; nothing was changed.
@@ -53,8 +64,18 @@ def install_data_flow(
         ScriptStillRunning: Our waiting ended before the script did; Retry attaches to it.
         VerificationFailed: The service is not as it should be.
     """
-    order = Order("install", cluster.name, dry_run, tuple(lowered), requested_by, ticket, new_token)
-    return Completed(message=change(INSTALL, cluster, order), data=None)
+    order = Order(
+        "install",
+        cluster.name,
+        dry_run,
+        tuple(lowered),
+        requested_by,
+        ticket,
+        new_token,
+        require_approval=require_approval,
+        outside_window=outside_window,
+    )
+    return change(INSTALL, cluster, order)
 
 
 def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -22,6 +22,7 @@ from flows.core.report import Report
 from flows.core.unsettled import down, not_as_wanted, seen
 from flows.core.words import utc
 from flows.errors import ChangeLocked, DataFlowError, VerificationFailed
+from flows.forms import Cluster, Ticket, titled
 from flows.recorded import Recorded, recorded, store
 from flows.tasks.baseline import record_baseline
 from flows.tasks.left_behind import check_service, has_reference, transcript_of
@@ -41,12 +42,12 @@ from flows.tasks.settle import settle
 
 @flow(name="reconcile-data-flow", flow_run_name="reconcile {cluster.name}")
 def reconcile_data_flow(
-    cluster: DataFlowCluster,
-    on_failure: Literal["recover", "stop"] = "stop",
-    force_unlock: str = "",
-    abandon: str = "",
-    requested_by: str = "",
-    ticket: str = "",
+    cluster: Cluster,
+    on_failure: Annotated[Literal["recover", "stop"], titled("When the service is down")] = "stop",
+    force_unlock: Annotated[str, titled("Break the lock of run")] = "",
+    abandon: Annotated[str, titled("Give up change")] = "",
+    requested_by: Annotated[str, titled("Requested by")] = "",
+    ticket: Ticket = "",
 ) -> State[str]:
     """Settle a change whose run died: close it with a late report when all is well, be loud when the service is down.
 

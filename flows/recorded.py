@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar, overload
+from uuid import UUID
 
 from prefect import get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
+from prefect.exceptions import Pause
 from prefect.settings import PREFECT_UI_URL
 
 from blocks.cluster import DataFlowCluster
@@ -31,9 +34,7 @@ class Recorded:
     def __init__(self, order: Order) -> None:
         self.id = str(runtime.flow_run.id)
         self.attempt = int(runtime.flow_run.run_count or 1)
-        # Prefect's own `ui_url` opens the old UI.
-        link = f"{PREFECT_UI_URL.value()}/v2/runs/flow-run/{self.id}" if PREFECT_UI_URL.value() else ""
-        self.report = Report(order, str(runtime.flow_run.name), link, time.time())
+        self.report = Report(order, str(runtime.flow_run.name), page(f"runs/flow-run/{self.id}"), time.time())
         self.unfinished = False
 
     @property
@@ -44,6 +45,15 @@ class Recorded:
     def note(self, **known: Any) -> None:
         """Add what became known."""
         self.report = replace(self.report, **known)
+
+    def rename(self, name: str) -> None:
+        """Call the run what it does; a run that keeps its first name is none the worse for it."""
+        try:
+            with get_client(sync_client=True) as client:
+                client.set_flow_run_name(UUID(self.id), name)
+            self.note(run_name=name)
+        except Exception as error:
+            get_run_logger().warning("The run could not be renamed to %r: %s", name, error)
 
     @property
     def folder(self) -> str:
@@ -91,7 +101,10 @@ def recorded(cluster: DataFlowCluster, order: Order) -> Iterator[Recorded]:
     run = Recorded(order)
     try:
         yield run
-        run.note(result="dry run" if order.dry_run else "done")
+        if run.report.result == "running":
+            run.note(result="dry run" if order.dry_run else "done")
+    except Pause:  # it waits for an answer, and has said so
+        raise
     except BaseException as error:
         problem = redact_values(str(error) or type(error).__name__, cluster)
         run.note(result=_word(error), problem=problem)
@@ -103,18 +116,24 @@ def recorded(cluster: DataFlowCluster, order: Order) -> Iterator[Recorded]:
     publish(run, cluster)
 
 
-def publish(run: Recorded, cluster: DataFlowCluster) -> None:
-    """Store the report as the run's artifact."""
+def page(path: str) -> str:
+    """The address of a page of the UI, "" where the server has none; Prefect's own `ui_url` opens the old UI."""
+    return f"{PREFECT_UI_URL.value()}/v2/{path}" if PREFECT_UI_URL.value() else ""
+
+
+def publish(run: Recorded, cluster: DataFlowCluster) -> str:
+    """Store the report as the run's artifact; returns the address of its page."""
     run.note(ended=time.time())
     # What only looks after others every few minutes must not bury the report of the last change.
-    store(run.report, cluster, "reconcile" if run.report.order.kind == "reconcile" else "report")
+    return store(run.report, cluster, "reconcile" if run.report.order.kind == "reconcile" else "report")
 
 
-def store(report: Report, cluster: DataFlowCluster, prefix: str = "report") -> None:
+def store(report: Report, cluster: DataFlowCluster, prefix: str = "report") -> str:
     """Store a report as an artifact of this run, redacted once more by value; prefix and cluster make its key."""
     text = redact_values(markdown(report), cluster)
     description = f"{report.order.kind} {cluster.name}: {report.result}"
-    create_markdown_artifact(text, key=artifact_key(prefix, cluster), description=description)
+    artifact = create_markdown_artifact(text, key=artifact_key(prefix, cluster), description=description)
+    return page(f"artifacts/artifact/{artifact}")
 
 
 def artifact_key(prefix: str, cluster: DataFlowCluster) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
@@ -13,6 +14,7 @@ from flows.core.change import ChangeLock, Order, Outcome
 from flows.core.installed import Service, service
 from flows.core.preflight import RULES_REMOVE
 from flows.core.script import verb_command
+from flows.forms import Cluster, Confirm, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.removed import record_folders, verify_removed
@@ -20,15 +22,19 @@ from flows.tasks.rows import record_rows
 from flows.tasks.stopped import forget_stop, stop_service
 from flows.tasks.unfinished import close
 
+Lowered = Annotated[list[str], lowerable(*RULES_REMOVE)]
+
 
 @flow(name="remove-data-flow", flow_run_name="remove {cluster.name}")
 def remove_data_flow(
-    cluster: DataFlowCluster,
-    confirm: str = "",
-    dry_run: bool = True,
-    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
-    requested_by: str = "",
-    ticket: str = "",
+    cluster: Cluster,
+    requested_by: RequestedBy,
+    ticket: Ticket = "",
+    confirm: Confirm = "",
+    dry_run: DryRun = True,
+    lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+    require_approval: RequireApproval = False,
+    outside_window: Outside = "refuse",
 ) -> State[str]:
     """Remove the PortSIP Data Flow service from its server by the vendor's script. WARNING of the vendor's guide:
 
@@ -39,11 +45,16 @@ def remove_data_flow(
 
     Args:
         cluster: The saved cluster whose service is removed.
-        confirm: Type the cluster's name here to confirm; without it nothing is removed.
-        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
-        lowered: Ids of findings that shall only warn, e.g. host.sudo; the report names each of them.
         requested_by: Who wants this change. It stands in the report and in the lock.
         ticket: Number of the ticket or change request.
+        confirm: Type the cluster's name here to confirm; without it nothing is removed.
+        dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
+        lowered: Findings that shall only warn, e.g. host.sudo; the report names each of them.
+        require_approval: Show findings and plan, then wait until somebody approves or rejects: ⋮, Resume on the run's
+            page. For three days at most; no answer means no. The cluster is free meanwhile, and a plan that changed is
+            asked for anew. Not for a dry run.
+        outside_window: Outside the cluster's maintenance window, refuse ends the run; postpone orders the same for when
+            the window opens, with its approval; override, for what is urgent, goes on, and the report says who asked.
 
     Raises:
         PreflightFailed: A finding refuses the change, or it was not confirmed; nothing was changed.
@@ -53,9 +64,18 @@ def remove_data_flow(
         VerificationFailed: ClickHouse did not end by itself, a container is left, or a data folder changed.
     """
     order = Order(
-        "remove", cluster.name, dry_run, tuple(lowered), requested_by, ticket, confirm=confirm.strip(), verb="rm"
+        "remove",
+        cluster.name,
+        dry_run,
+        tuple(lowered),
+        requested_by,
+        ticket,
+        confirm=confirm.strip(),
+        verb="rm",
+        require_approval=require_approval,
+        outside_window=outside_window,
     )
-    return Completed(message=change(REMOVE, cluster, order), data=None)
+    return change(REMOVE, cluster, order)
 
 
 def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from blocks.cluster import DataFlowCluster
 from flows.change import Kind, World, change
@@ -19,6 +19,7 @@ from flows.core.restore_point import RestorePoint, pinned
 from flows.core.rollback import chosen, plan
 from flows.core.script import run_command, verb_command
 from flows.errors import PreflightFailed, ScriptStillRunning
+from flows.forms import Cluster, Confirm, DryRun, Outside, RequestedBy, RequireApproval, Ticket, lowerable, titled
 from flows.recorded import Recorded
 from flows.tasks.act import run_script
 from flows.tasks.look_docker import look_server
@@ -41,16 +42,20 @@ _WAY_BACK = (
     "where this one ended. The restore point and the folders that were renamed (`*.failed-*`) are kept on the server."
 )
 
+Lowered = Annotated[list[str], lowerable(*RULES_ROLLBACK)]
+
 
 @flow(name="rollback-data-flow", flow_run_name="roll back {cluster.name}")
 def rollback_data_flow(
-    cluster: DataFlowCluster,
-    restore_point: str = "",
-    confirm: str = "",
-    dry_run: bool = True,
-    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
-    requested_by: str = "",
-    ticket: str = "",
+    cluster: Cluster,
+    requested_by: RequestedBy,
+    ticket: Ticket = "",
+    restore_point: Annotated[str, titled("Restore point")] = "",
+    confirm: Confirm = "",
+    dry_run: DryRun = True,
+    lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+    require_approval: RequireApproval = False,
+    outside_window: Outside = "refuse",
 ) -> State[str]:
     """Put the data of a restore point back and run the images that it was written with.
 
@@ -60,13 +65,18 @@ def rollback_data_flow(
 
     Args:
         cluster: The saved cluster to roll back.
+        requested_by: Who wants this change. It stands in the report and in the lock.
+        ticket: Number of the ticket or change request.
         restore_point: Id of the point, from the report of a change. Empty takes that of the unfinished change, else
             the newest.
         confirm: The cluster's name, typed: what was written since the point is set aside.
         dry_run: Only look, judge and plan: the report shows what would be done, and nothing is changed.
-        lowered: Ids of findings that shall only warn, e.g. rollback.pbx-version; the report names each of them.
-        requested_by: Who wants this change. It stands in the report and in the lock.
-        ticket: Number of the ticket or change request.
+        lowered: Findings that shall only warn, e.g. rollback.pbx-version; the report names each of them.
+        require_approval: Show findings and plan, then wait until somebody approves or rejects: ⋮, Resume on the run's
+            page. For three days at most; no answer means no. The cluster is free meanwhile, and a plan that changed is
+            asked for anew. Not for a dry run.
+        outside_window: Outside the cluster's maintenance window, refuse ends the run; postpone orders the same for when
+            the window opens, with its approval; override, for what is urgent, goes on, and the report says who asked.
 
     Raises:
         PreflightFailed: A finding refuses the change; nothing was changed.
@@ -86,8 +96,10 @@ def rollback_data_flow(
         confirm=confirm.strip(),
         restore_point=restore_point.strip(),
         rows_since=since,
+        require_approval=require_approval,
+        outside_window=outside_window,
     )
-    return Completed(message=change(ROLLBACK, cluster, order), data=None)
+    return change(ROLLBACK, cluster, order)
 
 
 def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:

@@ -7,6 +7,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 T = TypeVar("T")
 
+OutsideWindow = Literal["refuse", "postpone", "override"]
+"""What becomes of a change that was ordered outside the cluster's maintenance window."""
+
 GO_ON = frozenset({"rollback", "start"})
 """Kinds of change that may go on with an unfinished one of any target: they bring back, and aim at nothing new."""
 
@@ -18,6 +21,7 @@ class Order:
     The fields behind `new_token` matter only to the kinds that have them in their form: `reason`, `deep` (fingerprints,
     too), `on_failure`, `confirm` (the cluster's name, typed), `verb` (start, stop, restart),
     `restore_point` (its id), `rows_since` (what that does not hold, in words), `keep_days` (of restore points; 0: all).
+    `require_approval` and `outside_window` belong to every change.
     """
 
     kind: str
@@ -35,6 +39,28 @@ class Order:
     restore_point: str = ""
     rows_since: str = ""
     keep_days: int = 0
+    require_approval: bool = False
+    outside_window: OutsideWindow = "refuse"
+
+    @property
+    def needs_deployment(self) -> bool:
+        """Whether the run may have to wait or to come again, which Prefect can do only with runs of deployments."""
+        return not self.dry_run and (self.require_approval or self.outside_window == "postpone")
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's answer to a plan: who it was, when (UTC, in words), about which hash, and what was said to it."""
+
+    approved: bool
+    name: str
+    when: str
+    plan: str
+    comment: str = ""
+
+    def __str__(self) -> str:
+        said = f": {self.comment}" if self.comment else ""
+        return f"{'approved' if self.approved else 'rejected'} by {self.name}, {self.when}, plan `{self.plan}`{said}"
 
 
 @dataclass(frozen=True)

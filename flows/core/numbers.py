@@ -59,6 +59,9 @@ QUIET_POLL = 1.0
 WATCH_POLL = 0.25
 """Seconds between two probes whether ClickHouse answers, all through a change; the downtime is exact to about that."""
 
+APPROVAL_WAIT = 72 * 3600
+"""Seconds that a plan waits for its approval; no answer until then means no."""
+
 RESTORE_POINT_WAIT = 3600.0
 """Seconds for making, putting back or removing a restore point; links take seconds, copies of other engines longer."""
 

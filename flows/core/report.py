@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from flows.core.change import Order, Outcome
+from flows.core.change import Approval, Order, Outcome
 from flows.core.change_state import ChangeState
 from flows.core.findings import Finding, Level
 from flows.core.installed import Service
 from flows.core.plan import Plan
+from flows.core.preflight import is_outside
 from flows.core.proof import Proof
 from flows.core.report_change import back, proof_line, proved, versions
+from flows.core.restore_point import folder
 from flows.core.script import Transcript
 from flows.core.tables import Tables
 from flows.core.words import duration, size, table, utc
@@ -53,6 +55,8 @@ class Report:
     downtime: float | None = None  # seconds in which ClickHouse did not answer, as the watch saw it
     way_back: str = ""
     points: str = ""  # the restore points that are kept, as a table
+    approval: Approval | None = None
+    waits: str = ""  # for what a run waits that did nothing yet
 
 
 def markdown(report: Report) -> str:
@@ -72,12 +76,22 @@ def markdown(report: Report) -> str:
     return "\n\n".join(section for section in (*sections, _script(report)) if section) + "\n"
 
 
+def request(report: Report, link: str) -> str:
+    """What stands above the form for an approval: who wants what, what speaks against it, the plan, and the report."""
+    order = report.order
+    asked = ", ".join(filter(None, (f"requested by {order.requested_by}", order.ticket, order.reason)))
+    found = [f"- {f.level}: {f.message}" for f in report.findings or () if f.level is not Level.NOTE]
+    said = "\n".join(found) or "No rule of the guide speaks against it."
+    whole = f"[The whole report]({link}) of this run tells all findings. It is {report.waits}."
+    return "\n\n".join((f"**{report.run_name}**, {asked}.", said, _plan(report), whole))
+
+
 def summary(report: Report) -> str:
     """One line for the run's state: what changed, what was seen."""
     changed = [t.step for t in report.steps if t.outcome and t.outcome.changed]
-    if report.order.dry_run:
+    if report.order.dry_run or report.waits:
         would = [s.task for s in report.plan.steps if s.changes] if report.plan else []
-        return "dry run: nothing was changed; would change " + (", ".join(would) or "nothing")
+        return f"{report.waits or 'dry run'}: nothing was changed; would change " + (", ".join(would) or "nothing")
     text = f"changed: {', '.join(changed)}" if changed else "nothing to change: everything was already so"
     if report.tables is not None:
         text += f"; {len(report.tables.tables)} tables, {report.tables.rows:,} rows"
@@ -92,11 +106,14 @@ def _head(report: Report) -> str:
         ("Requested by", order.requested_by or "not said"),
         ("Ticket", order.ticket or "none"),
         *([("Reason", order.reason)] if order.reason else []),
+        *([("Approval", str(report.approval))] if report.approval else []),
+        *([("Outside the window", _urgent(order))] if is_outside(report.findings or ()) else []),
         ("Run", f"[{report.run_name}]({report.run_link})" if report.run_link else report.run_name),
         ("Started", utc(report.started)),
         ("Ended", f"{utc(ended)} (after {duration(ended - report.started)})"),
         *([("Judged by", report.requirements)] if report.requirements else []),
         *([("Lock", report.lock)] if report.lock else []),
+        *([("Restore point", _point(report.change))] if report.change and report.change.restore_point else []),
     ]
     title = f"# {order.kind} {order.cluster}: {report.result}"
     said = (
@@ -105,6 +122,17 @@ def _head(report: Report) -> str:
         else f"{summary(report)[0].upper()}{summary(report)[1:]}."
     )
     return "\n\n".join((title, said, table(("", ""), facts)))
+
+
+def _point(state: ChangeState) -> str:
+    path = state.recorded.get("DATA_PATH")
+    return f"`{state.restore_point}`" + (f": `{folder(path, state.restore_point)}` on the server" if path else "")
+
+
+def _urgent(order: Order) -> str:
+    if order.outside_window == "override" and not order.dry_run:
+        return f"yes: ordered as urgent by {order.requested_by or 'nobody named'}"
+    return f"yes: {order.outside_window}"
 
 
 def _steps(report: Report) -> str:

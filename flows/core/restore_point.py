@@ -47,13 +47,18 @@ def about(change: str, recorded: Mapping[str, str], images: dict[str, Any]) -> d
     return {"format": 1, "change": change, "recorded": dict(recorded), "images": images}
 
 
+def folder(data_path: str, point: str) -> str:
+    """Where on the server a point lies."""
+    return f"{data_path.rstrip('/')}/.dataflow-restore/{point}"
+
+
 def from_marker(values: Mapping[str, Any], data_path: str) -> RestorePoint:
     """The point that its marker describes. Raises `ValueError` for what only a newer version could have written."""
     if values.get("format") != 1:
         raise ValueError(f"restore point {values.get('id')} has the format {values.get('format')}; update this worker")
     return RestorePoint(
         id=str(values["id"]),
-        path=f"{data_path.rstrip('/')}/.dataflow-restore/{values['id']}",
+        path=folder(data_path, str(values["id"])),
         made_at=float(values["made"]),
         data_path=data_path,
         server_uuid=str(values["server_uuid"]),

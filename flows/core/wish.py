@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flows.core.numbers import WHITELIST_LEAST_DAYS
 from flows.core.snapshot import Snapshot
+from flows.core.window import Window
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Wish:
     keep_days: int = 0  # restore points older than this go after a success; 0: none
     rows_since: str = ""  # what was written since the restore point, in words
     restore_point: str = ""  # id of the one to roll back to; "": that of the unfinished change, else the newest
+    window: Window = field(default_factory=Window)  # when changes may be made
 
 
 def pbx_image(snapshot: Snapshot, wish: Wish) -> str:

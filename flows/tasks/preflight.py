@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from blocks.cluster import DataFlowCluster
 from flows.core.change import Order, Outcome
 from flows.core.findings import Finding, Level, errors, tally
+from flows.core.window import Window
 from flows.core.wish import Requirements, Wish
 from flows.errors import PreflightFailed
 from flows.tasks.policy import told
@@ -35,6 +36,7 @@ def preflight(where: str, findings: Sequence[Finding], rules: int, quiet: bool =
 def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wish:
     """The block's settings and the order as the plain values that rules judge by; `now` in seconds since 1970."""
     figures: dict[str, Any] = cluster.requirements.model_dump()
+    window = cluster.maintenance_window
     figures |= {key: tuple(value) for key, value in figures.items() if isinstance(value, list)}
     return Wish(
         data_path=cluster.data_path,
@@ -64,4 +66,5 @@ def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wis
         restore_point=order.restore_point,
         keep_days=order.keep_days,
         rows_since=order.rows_since,
+        window=Window(tuple(window.days), window.start, window.end, window.time_zone),
     )

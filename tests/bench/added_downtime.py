@@ -78,7 +78,7 @@ def by_flow(world: World) -> None:
     from flows.upgrade import upgrade_data_flow
     from tests.flows.story_support import block_of
 
-    state = upgrade_data_flow(block_of(world), dry_run=False, return_state=True)
+    state = upgrade_data_flow(block_of(world), "a benchmark", dry_run=False, return_state=True)
     if not state.is_completed():
         raise SystemExit(f"the upgrade failed: {state.message}")
 

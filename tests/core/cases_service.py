@@ -7,10 +7,14 @@ from dataclasses import replace
 from flows.core.change import ChangeLock
 from flows.core.change_state import ChangeState
 from flows.core.snapshot import Snapshot
+from flows.core.window import Window
 from flows.core.wish import Wish
 from tests.core.healthy import CLICKHOUSE, DATAFLOW, SNAPSHOT, WISH, wish, with_docker
 
 LOCK = ChangeLock("run-1", "upgrade prod", "2026-11-22", "http://prefect/1", "upgrade", "target", "unfinished")
+
+SHUT = Window(("Monday",), "22:00", "04:00", "Europe/Berlin")
+"""The healthy wish is of a Friday."""
 
 SERVICE: list[tuple[str, Snapshot, Wish, str]] = [
     (
@@ -42,6 +46,12 @@ SERVICE: list[tuple[str, Snapshot, Wish, str]] = [
         with_docker(containers=(CLICKHOUSE, replace(DATAFLOW, running=False, exit_code=139))),
         wish(verb="start"),
         "portsip.dataflow (exit code 139)",
+    ),
+    (
+        "change.outside-window",
+        SNAPSHOT,
+        wish(window=SHUT),
+        "changes are made Monday, 22:00 to 04:00 Europe/Berlin; the window opens next on Monday 2027-01-18 22:00",
     ),
     ("remove.not-confirmed", SNAPSHOT, wish(cluster="prod", confirm="Prod"), "'prod' has to be typed; it was 'Prod'"),
     ("remove.not-confirmed", SNAPSHOT, WISH, "has to be typed"),

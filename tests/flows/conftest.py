@@ -63,7 +63,9 @@ def install(cluster: Any) -> Callable[..., Run]:
     from flows.install import install_data_flow
 
     def run(block: Any = None, **parameters: Any) -> Run:
-        state = install_data_flow(block or cluster, **{"dry_run": False, **parameters}, return_state=True)
+        state = install_data_flow(
+            block or cluster, **{"dry_run": False, "requested_by": "a test", **parameters}, return_state=True
+        )
         return read_run(state)
 
     return run

@@ -185,7 +185,7 @@ def test_a_failing_pull_names_registry_answer_and_next_step(
         *["changed"] * 3,
         "**failed**",
     ]
-    assert "| Lock | given back |" in run.report
+    assert "| Lock | given back; change `" in run.report
     assert not world.control.path("/var/lib/dataflow-flows/change.lock").exists()
     assert vendor.current_step(world.control) == 0
     assert world.engine.containers == []

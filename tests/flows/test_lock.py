@@ -91,7 +91,7 @@ def test_a_second_run_is_refused_while_the_first_is_in_its_script(world: World, 
     completed_with_one_start(world, run)
     (other,) = ended
     assert other.ended == "FAILED"
-    for said in ("ChangeLocked", "install install sandbox, requested by anna holds it since 2", "phase script"):
+    for said in ("ChangeLocked", "install sandbox, requested by anna holds it since 2", "phase script"):
         assert said in other.message
     assert f"/runs/flow-run/{first.id}" in other.message
     assert f"run reconcile-data-flow with force_unlock={first.id}" in other.message

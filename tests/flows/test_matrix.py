@@ -69,8 +69,8 @@ def carry_out(world: World, case: Case) -> Run:
     if case.kind == "recreate":
         world.registry.images["portsip/pbx:22"] = pbx_image(OLD_PBX)
         world.pbx.version = OLD_PBX
-        return read_run(recreate_data_flow(block, dry_run=False, return_state=True))
-    return read_run(upgrade_data_flow(block, dry_run=False, return_state=True))
+        return read_run(recreate_data_flow(block, "a test", dry_run=False, return_state=True))
+    return read_run(upgrade_data_flow(block, "a test", dry_run=False, return_state=True))
 
 
 @pytest.mark.parametrize("case", [marked(case) for case in CASES])

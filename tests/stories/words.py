@@ -16,7 +16,9 @@ RESTORE_POINTS = "/var/lib/portsip/.dataflow-restore"
 
 def carry_out(flow: Any, cluster: Any, *words: Any, **parameters: Any) -> Run:
     """Run one of the flows, not as a dry run, and read back what it left."""
-    return read_run(flow(cluster, *words, **{"dry_run": False, **parameters}, return_state=True))
+    return read_run(
+        flow(cluster, *words, **{"dry_run": False, "requested_by": "a test", **parameters}, return_state=True)
+    )
 
 
 def running(world: World) -> dict[str, bool]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flows.core import fit, unsettled
-from flows.core.findings import Level
+from flows.core.change import Order
+from flows.core.findings import Finding, Level
 from flows.core.preflight import (
     account,
     containers,
@@ -53,6 +56,7 @@ _MENDED_BY_INSTALL = {
 RULES_INSTALL: tuple[Rule, ...] = (
     *(rule.at(_MENDED_BY_INSTALL.get(rule.id, rule.level)) for rule in RULES_LOOK),
     *install.RULES,
+    service.outside_window,
 )
 """The same rules before an install, which mends by itself what is only a note here."""
 
@@ -86,21 +90,31 @@ _UP: tuple[Rule, ...] = (
 
 RULES_CONTROL: dict[str, tuple[Rule, ...]] = {
     "start": (*_UP, service.unfinished_change, service.not_stopped_by_us),
-    "restart": _UP,
+    "restart": (*_UP, service.outside_window),
     "stop": (
         *_IDENTITY,
+        service.outside_window,
         containers.data_path_differs.at(Level.WARNING),
         containers.mount_differs.at(Level.WARNING),
         service.containers_missing.at(Level.WARNING),
         *_TOLD,
     ),
 }
-"""Before start, restart and stop: only what could hit the wrong service or damage data refuses."""
+"""Before start, restart and stop: only what could hit the wrong service or damage data refuses.
 
-RULES_REMOVE: tuple[Rule, ...] = (*_IDENTITY, *service.REMOVE, containers.password_record, *_TOLD)
+No window stands against a start: bringing the service back is right at any time.
+"""
+
+RULES_REMOVE: tuple[Rule, ...] = (
+    *_IDENTITY,
+    *service.REMOVE,
+    service.outside_window,
+    containers.password_record,
+    *_TOLD,
+)
 """Before a remove: the same, the confirmation, and what the next installation needs to read the data again."""
 
-RULES_REPLACE: tuple[Rule, ...] = (*RULES_LOOK, *replace.RULES)
+RULES_REPLACE: tuple[Rule, ...] = (*RULES_LOOK, *replace.RULES, service.outside_window)
 """Before an upgrade or a recreate: the same, and a running service whose parameters are known."""
 
 RULES_UPGRADE: tuple[Rule, ...] = (*RULES_REPLACE, *engine.UPGRADE_RULES)
@@ -116,6 +130,7 @@ RULES_ROLLBACK: tuple[Rule, ...] = (
     disks.data_device,
     engine.python,
     *rollback.RULES,
+    service.outside_window,
     *_TOLD,
 )
 """Before a rollback: what could hit the wrong service, and whether the point can be put back at all."""
@@ -124,8 +139,28 @@ _DONE_BY_THE_SCRIPT = frozenset({"host.apt-running", "host.port-taken", "docker.
 
 
 def rehearsed(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """The same for a dry run, which shows the plan before anybody has confirmed it."""
-    return tuple(rule.at(Level.WARNING) if rule.id.endswith(".not-confirmed") else rule for rule in rules)
+    """The same for a dry run, which shows the plan at any time and before anybody has confirmed it."""
+    shown = (".not-confirmed", service.outside_window.id)
+    return tuple(rule.at(Level.WARNING) if rule.id.endswith(shown) else rule for rule in rules)
+
+
+def ordered(rules: tuple[Rule, ...], order: Order, *, locked: bool = False) -> tuple[Rule, ...]:
+    """The same with the levels that this order gives them; `locked`: it is too late to postpone anything."""
+    if order.dry_run:
+        return rehearsed(rules)
+    postponed = Level.ERROR if locked else Level.NOTE
+    level = {"refuse": Level.ERROR, "postpone": postponed, "override": Level.WARNING}[order.outside_window]
+    return tuple(rule.at(level) if rule.id == service.outside_window.id else rule for rule in rules)
+
+
+def is_outside(found: Iterable[Finding]) -> bool:
+    """Whether these findings say that now is not the time."""
+    return any(finding.id == service.outside_window.id for finding in found)
+
+
+def may_be_lowered(*rules: Rule) -> tuple[str, ...]:
+    """The ids of those that refuse, and that somebody may answer for."""
+    return tuple(sorted({rule.id for rule in rules if rule.level is Level.ERROR and rule.lowerable}))
 
 
 def applicable(rules: tuple[Rule, ...], snapshot: Snapshot, wish: Wish) -> tuple[Rule, ...]:
@@ -148,8 +183,11 @@ __all__ = [
     "Rule",
     "Unknown",
     "applicable",
+    "is_outside",
     "judge",
     "known",
+    "may_be_lowered",
+    "ordered",
     "registered",
     "rehearsed",
 ]

@@ -9,6 +9,7 @@ from flows.core.installed import service
 from flows.core.preflight.containers import data_path_differs, mount_differs
 from flows.core.preflight.rule import known, rule
 from flows.core.snapshot import Snapshot
+from flows.core.window import is_open, next_start, shown
 from flows.core.wish import Wish, unconfirmed
 
 MANAGING = "Managing the Data Flow Server"
@@ -85,6 +86,22 @@ def data_elsewhere(snapshot: Snapshot, wish: Wish) -> str | None:
 
 
 @rule(
+    "change.outside-window",
+    lowerable=False,
+    hint="Wait for the window, or choose for `outside_window`: postpone runs it when the window opens; override, for "
+    "what is urgent, does it now, and the report says who asked.",
+    guide=MANAGING,
+)
+def outside_window(snapshot: Snapshot, wish: Wish) -> str | None:
+    """Ensure this operation is performed only during maintenance windows."""
+    begun = snapshot.unfinished is not None or (snapshot.lock is not None and snapshot.lock.phase != "preparing")
+    if begun or is_open(wish.window, wish.now):
+        return None  # what was begun may be finished at any time: half a change is no service
+    now, then = (shown(wish.window, moment) for moment in (wish.now, next_start(wish.window, wish.now)))
+    return f"it is {now}; changes are made {wish.window}; the window opens next on {then}"
+
+
+@rule(
     "service.not-stopped-by-us",
     level=Level.NOTE,
     hint="Nothing to do if you know why. Else look at its log first: docker logs, and <data path>/clickhouse/log.",
@@ -100,5 +117,5 @@ def not_stopped_by_us(snapshot: Snapshot, wish: Wish) -> str | None:
     return f"no stop that these flows know of explains why this does not run: {ended}"
 
 
-RULES = (containers_missing, script_runs, unfinished_change, not_stopped_by_us)
+RULES = (containers_missing, script_runs, unfinished_change, outside_window, not_stopped_by_us)
 REMOVE = (not_confirmed, data_elsewhere)
