@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from logging import ERROR, INFO, WARNING
+from typing import Annotated
 
 from prefect import flow, get_run_logger, runtime
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -16,17 +17,21 @@ from flows.core.findings import Finding, Level
 from flows.core.health.check import WORDS, Check, Word, judged
 from flows.core.health.memory import rows
 from flows.core.health.report import markdown
+from flows.core.health.rules import RULES_HEALTH
 from flows.core.snapshot import Snapshot
+from flows.forms import Cluster, lowerable
 from flows.recorded import artifact_key, redact_values
 from flows.tasks.health import look_health
 from flows.tasks.health_memory import recall, tell
 from flows.tasks.preflight import wish_of
 
+Lowered = Annotated[list[str], lowerable(*RULES_HEALTH)]
+
 
 @flow(name="check-data-flow-health", flow_run_name="check {cluster.name}")
 def check_data_flow_health(
-    cluster: DataFlowCluster,
-    lowered: list[str] = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
+    cluster: Cluster,
+    lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
 ) -> State[str]:
     """Look at the service and everything it needs, and say ok, warning or critical; nothing is changed anywhere.
 

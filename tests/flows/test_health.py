@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.flows.conftest import Run, read_run
+from tests.flows.health_faults import FAULTS
 from tests.flows.secret_hunt import Hunter
 from tests.flows.story_support import block_of, edited
 from tests.flows.support import STATE, wait_until
@@ -141,51 +142,6 @@ def test_a_healthy_service_is_ok_and_nothing_is_touched(world: World, cluster: A
     hunter = Hunter({**passwords, **{f"pbx {n}": secret for n, secret in enumerate(world.pbx.secrets)}})
     kept = "\n".join((done.report, json.dumps(done.rows), done.run.logs, done.run.message))
     assert hunter.hits(iter([("what is kept", kept.encode())])) == []
-
-
-def _no_entry(world: World) -> Callable[[], Any]:
-    entries = list(world.pbx.rules)
-    world.pbx.rules.clear()
-    return lambda: world.pbx.rules.extend(entries)
-
-
-def _full_disk(world: World) -> Callable[[], Any]:
-    table = world.server.answers["df"]
-    rows = [row.split() for row in table.splitlines()]
-    world.server.answers["df"] = "".join(f"{' '.join([*row[:3], '1000000', *row[4:]])}\n" for row in rows)
-    return lambda: world.server.answers.__setitem__("df", table)
-
-
-def _another_release(world: World) -> Callable[[], Any]:
-    world.pbx.version = "22.9.1"
-    return lambda: setattr(world.pbx, "version", OLD_PBX)
-
-
-def _clock_alone(world: World) -> Callable[[], Any]:
-    world.control.answers.say("timedatectl show", "NTPSynchronized=no\n")
-    return lambda: world.control.answers.say("timedatectl show", "NTPSynchronized=yes\n")
-
-
-def _killed(world: World) -> Callable[[], Any]:
-    database = world.containers()[0]
-    database.kill(9)
-    wait_until(lambda: not database.running, "ClickHouse to be dead")
-    return database.start
-
-
-def _no_way_to_the_server(world: World) -> Callable[[], Any]:
-    world.server.link.refuse()
-    return world.server.link.allow
-
-
-FAULTS: tuple[tuple[Callable[[World], Callable[[], Any]], str, str, str], ...] = (
-    (_killed, "FAILED", "health.service-down", "is not running"),
-    (_no_entry, "FAILED", "pbx.whitelist-missing", "does not let in 192.168.1.26"),
-    (_full_disk, "FAILED", "health.disk-full", "free on /var/lib/portsip"),
-    (_another_release, "FAILED", "health.image-version", "the PBX runs 22.9.1"),
-    (_clock_alone, "COMPLETED", "host.clock", "pbx01: the clock is not synchronised"),
-    (_no_way_to_the_server, "FAILED", "health.service-down", "unknown: the containers of server"),
-)
 
 
 def test_each_fault_is_found_and_a_change_of_level_told_once(world: World, cluster: Any) -> None:
