@@ -197,3 +197,8 @@ class Snapshot:
     known_stop: KnownStop | None = None  # the last stop that was ordered; it may be over
     unfinished: ChangeState | None = None  # of the change that the lock names, where that keeps a folder
     restore_points: tuple[RestorePoint, ...] | None = None  # None: could not be looked for
+
+    @property
+    def begun(self) -> bool:
+        """Whether a change has begun here and is not over; a lock alone has done nothing yet."""
+        return self.unfinished is not None or (self.lock is not None and self.lock.phase != "preparing")
