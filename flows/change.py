@@ -65,9 +65,8 @@ def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> State[str]:
         run.rename(run_name(order, world.snapshot, world.wish))
         if order.dry_run:
             return Completed(message=run.summary, data=None)
-        held = world.snapshot.lock
         if order.require_approval and plan.changes:
-            approve(cluster, run, plan, begun=held is not None and held.run == run.id)
+            approve(cluster, run, plan, begun=_begun(run, world))
         if order.outside_window == "postpone" and is_outside(run.report.findings or ()):
             return _postponed(run, world, plan)
         lock = run.step("lock", lambda: acquire_lock(cluster, _wanted(run, plan, world)))
@@ -85,6 +84,11 @@ def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> State[str]:
             raise
         _unlock(cluster, run, lock)
         return Completed(message=run.summary, data=None)
+
+
+def _begun(run: Recorded, world: World) -> bool:
+    lock = world.snapshot.lock
+    return world.snapshot.begun and lock is not None and lock.run == run.id
 
 
 def _postponed(run: Recorded, world: World, plan: Plan) -> State[str]:

@@ -200,3 +200,8 @@ class Snapshot:
     unfinished: ChangeState | None = None  # of the change that the lock names, where that keeps a folder
     restore_points: tuple[RestorePoint, ...] | None = None  # None: could not be looked for
     health: Health | None = None  # only a health check asks for it
+
+    @property
+    def begun(self) -> bool:
+        """Whether a change has begun here and is not over; a lock alone has done nothing yet."""
+        return self.unfinished is not None or (self.lock is not None and self.lock.phase != "preparing")

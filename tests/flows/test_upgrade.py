@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
 
+from tests.flows.conftest import Run
 from tests.flows.support import STATE, FlowRun, hold, lock_of, meanwhile, quick_block
 from tests.sandbox import vendor
 from tests.sandbox.world import World
@@ -26,6 +29,12 @@ def world(variant: str) -> Iterator[World]:
         yield world
 
 
+def name_of(run: Run) -> str:
+    """What the UI calls it."""
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(UUID(run.id)).name
+
+
 @pytest.mark.parametrize("variant", ["22.8", "22.3"])
 def test_a_dry_run_changes_nothing(world: World, cluster: Any) -> None:
     """Only the plan is shown, with the script's call as it would be typed."""
@@ -35,6 +44,7 @@ def test_a_dry_run_changes_nothing(world: World, cluster: Any) -> None:
     run = carry_out(upgrade_data_flow, cluster, dry_run=True)
     assert run.ended == "COMPLETED", run.message
     assert ("upgrade -i portsip/pbx:22" if world.variant == "22.8" else "dataflow.sh rm; then") in run.report
+    assert name_of(run) == "upgrade sandbox 24.8 → 25.8 (dry run)"
     assert {c.id for c in world.engine.containers} == before
     assert not world.control.path(STATE).exists()
 

@@ -94,8 +94,7 @@ def data_elsewhere(snapshot: Snapshot, wish: Wish) -> str | None:
 )
 def outside_window(snapshot: Snapshot, wish: Wish) -> str | None:
     """Ensure this operation is performed only during maintenance windows."""
-    begun = snapshot.unfinished is not None or (snapshot.lock is not None and snapshot.lock.phase != "preparing")
-    if begun or is_open(wish.window, wish.now):
+    if snapshot.begun or is_open(wish.window, wish.now):
         return None  # what was begun may be finished at any time: half a change is no service
     now, then = (shown(wish.window, moment) for moment in (wish.now, next_start(wish.window, wish.now)))
     return f"it is {now}; changes are made {wish.window}; the window opens next on {then}"
