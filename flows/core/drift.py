@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from flows.core.baseline import Baseline, address
 from flows.core.findings import Finding, Level
-from flows.core.health.service import found, health
+from flows.core.health.service import at_work, found, health
 from flows.core.preflight.rule import known, of, rule
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
@@ -85,7 +85,7 @@ def pbx_version(snapshot: Snapshot, wish: Wish) -> str | None:
 def image(snapshot: Snapshot, wish: Wish) -> str | None:
     """upgrade - Upgrade the data flow service (and nothing else replaces its images)."""
     baseline, there = _baseline(snapshot), found(snapshot, wish)
-    if baseline is None:
+    if baseline is None or at_work(snapshot, wish):
         return None
     pairs = ((there.dataflow, baseline.pbx_image), (there.clickhouse, baseline.clickhouse_image))
     other = [

@@ -79,6 +79,7 @@ def test_silent_at_the_edges() -> None:
         ("health.image-version", on_pbx(version="22.8.0.9999")),
         ("drift.token", on_pbx(token="absent", token_hash="")),
         ("drift.token", containers(*FOREIGN, pbx=replace(HEALTHY.pbx, token_hash="bbbbbbbbbbbb"))),
+        ("drift.image", containers(*FOREIGN, lock=LOCK)),
         ("drift.token", seen(baseline=replace(BASELINE, token=""))),
         ("drift.server-uuid", seen(gate="still loading", tables=None)),
     )

@@ -5,40 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
 
-from tests.flows.conftest import Run, read_run
 from tests.flows.health_faults import FAULTS
+from tests.flows.health_support import BASELINE, check, events, files, history, record
 from tests.flows.secret_hunt import Hunter
 from tests.flows.story_support import block_of, edited
-from tests.flows.support import STATE, wait_until
+from tests.flows.support import wait_until
 from tests.sandbox import vendor
 from tests.sandbox.registry import OLD_PBX
 from tests.sandbox.world import World
 from tests.stories.words import carry_out
-
-BASELINE = f"{STATE}/baseline.json"
-ALWAYS_WRITTEN = ("/var/lib/portsip/clickhouse/", "/run/")
-"""Where a service that runs writes by itself."""
-
-
-@dataclass
-class Checked:
-    """A check as it ended: its run, its report, and its rows in the history of findings."""
-
-    run: Run
-    report: str
-    rows: list[dict[str, str]]
-
-    @property
-    def found(self) -> dict[str, str]:
-        """Ids of the findings with their level; notes are left out."""
-        return {row["id"]: row["level"] for row in self.rows[:-1] if row["level"] != "note"}
 
 
 @pytest.fixture(scope="module")
@@ -55,72 +35,6 @@ def world() -> Iterator[World]:
 def cluster(world: World, prefect_server: str, request: pytest.FixtureRequest) -> Any:
     """The block under a name of its own, so that each test has its own history."""
     return edited(block_of(world), name=request.node.name.replace("_", "-"))
-
-
-def check(cluster: Any, **parameters: Any) -> Checked:
-    """Run `check-data-flow-health`, and read back what it left."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import ArtifactFilter
-
-    from flows.health import check_data_flow_health
-
-    run = read_run(check_data_flow_health(cluster, **parameters, return_state=True))
-    only = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run.id]}})
-    with get_client(sync_client=True) as client:
-        data = {artifact.type: str(artifact.data) for artifact in client.read_artifacts(artifact_filter=only)}
-        run.state = client.read_flow_run(UUID(run.id)).state
-    assert set(data) == {"markdown", "table"}
-    return Checked(run, data["markdown"], json.loads(data["table"]))
-
-
-def history(cluster: Any) -> list[Any]:
-    """Every check's rows, as anybody reads them by the artifact's key."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import ArtifactFilter
-
-    only = ArtifactFilter.model_validate({"key": {"any_": [f"health-findings-{cluster.name}"]}})
-    with get_client(sync_client=True) as client:
-        return [json.loads(str(artifact.data)) for artifact in client.read_artifacts(artifact_filter=only)]
-
-
-def record(world: World, cluster: Any) -> str:
-    """Make the last step of a change, in the folder that its lock made; returns what it said."""
-    from prefect import flow
-
-    from flows.tasks.baseline import record_baseline
-
-    world.control.path(STATE).mkdir(mode=0o700, exist_ok=True)
-    change = flow(lambda: record_baseline(cluster, "run-1", "http://prefect/1", "install"), name="record")
-    return read_run(change(return_state=True)).tasks["baseline"]
-
-
-def events(cluster: Any, wanted: int) -> list[str]:
-    """The names of all events about this cluster, in order, once there are so many."""
-    from prefect.client.orchestration import get_client
-    from prefect.events.worker import EventsWorker
-
-    EventsWorker.instance().wait_until_empty()
-    body = {"filter": {"resource": {"id": [f"dataflow.cluster.{cluster.name}"]}}, "limit": 50}
-    seen: list[str] = []
-
-    def there() -> bool:
-        with get_client(sync_client=True) as client:
-            answer = client.request("POST", "/events/filter", json=body).json()
-        seen[:] = [event["event"] for event in sorted(answer["events"], key=lambda event: str(event["occurred"]))]
-        return len(seen) >= wanted
-
-    wait_until(there, f"{wanted} events")
-    return seen
-
-
-def files(world: World) -> dict[str, tuple[int, int]]:
-    """Every file of the control node and the server, with size and time of its last change."""
-    return {
-        f"{host.name}{place}": (file.lstat().st_size, file.lstat().st_mtime_ns)
-        for host in (world.control, world.server)
-        for file in host.root.rglob("*")
-        if not (place := f"/{file.relative_to(host.root)}").startswith(ALWAYS_WRITTEN) and not file.is_dir()
-    }
 
 
 def test_a_healthy_service_is_ok_and_nothing_is_touched(world: World, cluster: Any) -> None:
