@@ -36,11 +36,11 @@ lab: .venv/installed ## start the same cluster on real parts (root, Docker's eng
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 300
 
 test: .venv/installed ## the tests, about six minutes on two cores (COVERAGE=1: also how much of flows and blocks they reach)
-	$(PYTEST) -m "not matrix and not lab" $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=90) $(PYTEST_ARGS)
+	$(PYTEST) -m "not matrix and not lab" $(if $(COVERAGE),--cov --cov-report=term) $(PYTEST_ARGS)
 
 test-all: test ## and the whole matrix of stage and fault, the demo, an installation without the lock
 	$(BIN)/python -m pytest -q tests/core --hypothesis-profile=thorough
-	$(PYTEST) -m "matrix and not lab" $(PYTEST_ARGS)
+	$(PYTEST) -m "matrix and not lab" $(if $(COVERAGE),--cov --cov-append --cov-report=term --cov-fail-under=90) $(PYTEST_ARGS)
 
 # Two workers share one engine; stories that share a world stay together (tests/engine/conftest.py).
 LAB_PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --timeout 600

@@ -110,7 +110,7 @@ IN_THE_SCRIPT_ONCE = tuple(
 """Whatever step the script dies at, in one of three ways: the service comes back, and each row is found."""
 
 IN_THE_SCRIPT_EVERY_TIME = tuple(
-    Case("upgrade", "script", f"exit at step {step} every time", STOPPED, _script(step, "exit"), daily=step == 8)
+    Case("upgrade", "script", f"exit at step {step} every time", STOPPED, _script(step, "exit"))
     for step in (8, 13, 17)
 )
 """The way back meets the same fault: the report names what a person can type."""
@@ -127,7 +127,7 @@ AT_THE_END = (
     Case("upgrade", "verify", "part lost, part damaged", STOPPED, _two_parts, "default.cdr LOST", daily=True),
     Case("upgrade", "verify", "five rows lost", STOPPED, FAULTS["rows-lost"], "default.cdr LOST"),
     Case("upgrade", "verify", "damaged part", STOPPED, FAULTS["part-corrupt"], "default.cdr UNREADABLE"),
-    Case("upgrade", "settle", "writer crashes", STOPPED, _unhealthy_writer, daily=True),
+    Case("upgrade", "settle", "writer crashes", STOPPED, _unhealthy_writer),
 )
 
 CASES = (

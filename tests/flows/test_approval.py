@@ -95,6 +95,7 @@ def test_a_rejected_plan_is_refused_with_who_and_why(world: World, cluster: Any)
         assert "lock" not in ended.tasks
 
 
+@pytest.mark.matrix
 def test_no_answer_means_no_and_a_plan_that_changed_asks_again(
     world: World, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

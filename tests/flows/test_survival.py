@@ -55,6 +55,7 @@ def test_a_link_that_is_cut_in_the_middle(world: World, block: Any) -> None:
     assert "pbx01 | [info]: the data flow is deployed" in run.logs
 
 
+@pytest.mark.matrix
 def test_a_link_that_freezes_in_silence(world: World, block: Any) -> None:
     """A link that says nothing at all is given up within seconds and opened anew once it answers."""
     hold(world, 2)

@@ -53,6 +53,7 @@ def waiting_for_the_window(first: FlowRun) -> list[Found]:
         return client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted))
 
 
+@pytest.mark.matrix
 def test_outside_the_window_only_a_start_and_what_is_urgent_are_done(world: World, cluster: Any, shut: Any) -> None:
     """A refusal names the window and when it opens; a dry run shows the plan; the report says who overrode it."""
     refused_by(control(shut, "stop"), "change.outside-window", "02:00 to 04:00 UTC; the window opens next on ")

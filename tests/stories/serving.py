@@ -34,6 +34,7 @@ def noted(world: World) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.matrix
 @in_world(SERVING)
 def test_a_stop_is_noted_and_the_next_start_proves_every_row(world: World, cluster: Any) -> None:
     """The stop says who and why; the start compares each table with what the stop recorded."""
@@ -107,6 +108,7 @@ def test_containers_that_are_killed_come_back_with_every_call(world: World, clus
     nothing_is_lost(world)
 
 
+@pytest.mark.matrix
 @in_world(SERVING)
 def test_a_recreate_with_a_new_token_keeps_parameters_images_and_calls(world: World, cluster: Any) -> None:
     """A tag that moved on refuses it; then the containers are new ones of the same images, the token is never shown."""

@@ -76,6 +76,7 @@ def test_an_upgrade_whose_pull_fails_stops_nothing(world: World, cluster: Any) -
     nothing_is_lost(world)
 
 
+@pytest.mark.matrix
 @in_world(Wanted(**TAKING_CALLS))
 def test_a_data_folder_that_is_empty_at_the_start_is_noticed(world: World, cluster: Any) -> None:
     """The data disk is not there when ClickHouse starts: the run says so, stops the service, and names the way back."""
