@@ -49,21 +49,21 @@ def test_what_an_older_version_did_not_write_has_its_default() -> None:
     assert from_json(text) == ChangeState("run-1", "upgrade", "prod", "t")
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"pinned_by": "x"}, "newer version of these flows wrote it .*pinned_by.*update this worker"),
-        ({"version": 2}, "newer version of these flows wrote it .format 2"),
-        ({"old": {"pbx": {"reference": "r"}, "clickhouse": None}}, "Image has missing or unknown fields: digest, id"),
-        ({"new": {"pbx": None}}, "there is no Image in it"),
-        ({"phase": "half"}, "half"),
-        ({"on_failure": "panic"}, "'panic', which is neither recover nor stop"),
-    ],
-)
-def test_what_cannot_be_understood_is_refused_in_words(changed: dict[str, object], said: str) -> None:
+NOT_UNDERSTOOD: list[tuple[dict[str, object], str]] = [
+    ({"pinned_by": "x"}, "newer version of these flows wrote it .*pinned_by.*update this worker"),
+    ({"version": 2}, "newer version of these flows wrote it .format 2"),
+    ({"old": {"pbx": {"reference": "r"}, "clickhouse": None}}, "Image has missing or unknown fields: digest, id"),
+    ({"new": {"pbx": None}}, "there is no Image in it"),
+    ({"phase": "half"}, "half"),
+    ({"on_failure": "panic"}, "'panic', which is neither recover nor stop"),
+]
+
+
+def test_what_cannot_be_understood_is_refused_in_words() -> None:
     """Nothing is dropped or guessed: what a newer version added may be what must not be overlooked."""
-    with pytest.raises(ValueError, match=said):
-        from_json(json.dumps({**json.loads(as_json(FULL)), **changed}))
+    for changed, said in NOT_UNDERSTOOD:
+        with pytest.raises(ValueError, match=said):
+            from_json(json.dumps({**json.loads(as_json(FULL)), **changed}))
 
 
 def test_a_text_that_is_no_state_is_refused() -> None:
@@ -79,14 +79,14 @@ def test_phases_follow_one_another() -> None:
         assert [phase.reached(other) for other in Phase] == [place <= number for place in range(len(Phase))]
 
 
-@pytest.mark.parametrize(
-    ("image", "pinned"),
-    [
-        (OLD.pbx, "portsip/pbx@sha256:1"),
-        (OLD.clickhouse, "sha256:b"),
-        (Image("portsip/pbx:1", "", "", ""), "portsip/pbx:1"),
-    ],
-)
-def test_an_image_is_named_so_that_no_moved_tag_can_change_it(image: Image, pinned: str) -> None:
+SHOWN: list[tuple[Image, str]] = [
+    (OLD.pbx, "portsip/pbx@sha256:1"),
+    (OLD.clickhouse, "sha256:b"),
+    (Image("portsip/pbx:1", "", "", ""), "portsip/pbx:1"),
+]
+
+
+def test_an_image_is_named_so_that_no_moved_tag_can_change_it() -> None:
     """By digest; by id where it was never pulled; by tag only where nothing else is known."""
-    assert image.pinned == pinned
+    for image, pinned in SHOWN:
+        assert image.pinned == pinned

@@ -23,26 +23,26 @@ OLD = Images(Image(DATAFLOW.image, DATAFLOW.image_id, "", "22.8"), Image(CLICKHO
 NEW = Images(OLD.pbx, Image("portsip/clickhouse:26.3", "sha256:9", "", ""))
 
 
-@pytest.mark.parametrize(
-    ("verb", "snapshot", "needed"),
-    [
-        ("start", SNAPSHOT, False),
-        ("start", STOPPED, True),
-        ("start", with_docker(containers=(CLICKHOUSE, DOWN[1])), True),
-        ("stop", SNAPSHOT, True),
-        ("stop", STOPPED, False),
-        ("stop", with_docker(containers=(CLICKHOUSE, DOWN[1])), True),
-        ("restart", SNAPSHOT, True),
-        ("restart", STOPPED, True),
-    ],
-)
-def test_a_verb_is_only_run_where_the_service_is_not_so_already(verb: str, snapshot: Snapshot, needed: bool) -> None:
+RUN_OR_NOT: list[tuple[str, Snapshot, bool]] = [
+    ("start", SNAPSHOT, False),
+    ("start", STOPPED, True),
+    ("start", with_docker(containers=(CLICKHOUSE, DOWN[1])), True),
+    ("stop", SNAPSHOT, True),
+    ("stop", STOPPED, False),
+    ("stop", with_docker(containers=(CLICKHOUSE, DOWN[1])), True),
+    ("restart", SNAPSHOT, True),
+    ("restart", STOPPED, True),
+]
+
+
+def test_a_verb_is_only_run_where_the_service_is_not_so_already() -> None:
     """A restart is always one; the plan says the whole command, or that the service is left alone."""
-    plan = control.plan(snapshot, wish(verb=verb), ())
-    step = next(step for step in plan.steps if step.task == verb)
-    assert (step.changes, plan.changes, plan.kind) == (needed, needed, verb)
-    command = f"on pbx01: cd /opt/portsip-pbx-ha-guide && /bin/bash dataflow.sh {verb}"
-    assert step.title == command if needed else "leave it alone" in step.title
+    for verb, snapshot, needed in RUN_OR_NOT:
+        plan = control.plan(snapshot, wish(verb=verb), ())
+        step = next(step for step in plan.steps if step.task == verb)
+        assert (step.changes, plan.changes, plan.kind) == (needed, needed, verb)
+        command = f"on pbx01: cd /opt/portsip-pbx-ha-guide && /bin/bash dataflow.sh {verb}"
+        assert step.title == command if needed else "leave it alone" in step.title
 
 
 def test_verbs_do_not_share_a_target_and_a_changed_state_changes_the_hash() -> None:
@@ -71,22 +71,22 @@ def test_the_note_of_a_stop_survives_its_text() -> None:
     assert from_json('{"since": "x"}') is None
 
 
-@pytest.mark.parametrize(
-    ("clickhouse", "dataflow", "bad"),
-    [
-        (0, 0, ""),
-        (0, 143, ""),
-        (0, 2, ""),
-        (143, 0, "portsip.clickhouse ended with exit code 143"),
-        (0, 137, "portsip.dataflow ended with exit code 137 (killed: it did not end within its time)"),
-        (137, 0, "portsip.clickhouse ended with exit code 137 (killed: it did not end within its time)"),
-    ],
-)
-def test_an_exit_code_that_matters(clickhouse: int, dataflow: int, bad: str) -> None:
+EXIT_CODES: list[tuple[int, int, str]] = [
+    (0, 0, ""),
+    (0, 143, ""),
+    (0, 2, ""),
+    (143, 0, "portsip.clickhouse ended with exit code 143"),
+    (0, 137, "portsip.dataflow ended with exit code 137 (killed: it did not end within its time)"),
+    (137, 0, "portsip.clickhouse ended with exit code 137 (killed: it did not end within its time)"),
+]
+
+
+def test_an_exit_code_that_matters() -> None:
     """Of ClickHouse anything but 0; of the writer only the death by force."""
-    found = Service(replace(DOWN[0], exit_code=clickhouse), replace(DOWN[1], exit_code=dataflow))
-    assert control.badly_ended(found) == bad
-    assert f"exit code {clickhouse}" in control.endings(found)
+    for clickhouse, dataflow, bad in EXIT_CODES:
+        found = Service(replace(DOWN[0], exit_code=clickhouse), replace(DOWN[1], exit_code=dataflow))
+        assert control.badly_ended(found) == bad
+        assert f"exit code {clickhouse}" in control.endings(found)
 
 
 def refusing(verb: str, snapshot: Snapshot) -> set[str]:
@@ -126,20 +126,18 @@ def test_only_what_starts_needs_both_containers_and_the_volume() -> None:
     assert found == {"host.data-device": Level.ERROR}
 
 
-@pytest.mark.parametrize(
-    ("state", "words"),
-    [
-        (ChangeState("1", "stop", "prod", "t", Phase.SCRIPT), ""),
-        (ChangeState("1", "upgrade", "prod", "t", Phase.STOPPED, old=OLD, new=NEW), ""),
-        (ChangeState("1", "upgrade", "prod", "t", Phase.SCRIPT, old=OLD, new=NEW), "has another engine"),
-        (ChangeState("1", "rollback", "prod", "t", Phase.SCRIPT, old=OLD, new=NEW), "only a rollback may go on"),
-        (ChangeState("1", "upgrade", "prod", "t", Phase.STARTED, verdict="LOST"), "ended as LOST"),
-    ],
-)
-def test_a_start_over_an_unfinished_change_never_puts_an_older_engine_on_newer_data(
-    state: ChangeState, words: str
-) -> None:
+UNFINISHED_CASES: list[tuple[ChangeState, str]] = [
+    (ChangeState("1", "stop", "prod", "t", Phase.SCRIPT), ""),
+    (ChangeState("1", "upgrade", "prod", "t", Phase.STOPPED, old=OLD, new=NEW), ""),
+    (ChangeState("1", "upgrade", "prod", "t", Phase.SCRIPT, old=OLD, new=NEW), "has another engine"),
+    (ChangeState("1", "rollback", "prod", "t", Phase.SCRIPT, old=OLD, new=NEW), "only a rollback may go on"),
+    (ChangeState("1", "upgrade", "prod", "t", Phase.STARTED, verdict="LOST"), "ended as LOST"),
+]
+
+
+def test_a_start_over_an_unfinished_change_never_puts_an_older_engine_on_newer_data() -> None:
     """The old containers may be started only while nothing newer can have opened the folder."""
-    said = control.may_start(state, Service(*DOWN))
-    assert words in said
-    assert bool(said) == bool(words)
+    for state, words in UNFINISHED_CASES:
+        said = control.may_start(state, Service(*DOWN))
+        assert words in said
+        assert bool(said) == bool(words)

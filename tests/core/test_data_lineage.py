@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows.core.data.records import Detached, Part
+from flows.core.data.records import Detached
 from flows.core.data.verdict import Word
 from tests.core.data_support import NOW, TTL_DDL, mutation, part, store, table, verdict
 
@@ -96,11 +96,11 @@ def test_an_inactive_part_shows_a_number_given_twice() -> None:
     assert (found.word, found.lost) == (Word.LOST, 100)
 
 
-@pytest.mark.parametrize("early", [OLD, [part("all_1_3_1", 300), *INACTIVE], [*INACTIVE, part("all_1_3_1", 300)]])
-def test_the_early_snapshot_proves_what_a_merge_hides(early: list[Part]) -> None:
+def test_the_early_snapshot_proves_what_a_merge_hides() -> None:
     """Read after the restart, before the new rows came."""
-    found = verdict(store(OLD), store([part("all_1_4_2", 350)]), store(early))
-    assert (found.word, found.grew, found.lost) == (Word.GREW, 50, 0)
+    for early in (OLD, [part("all_1_3_1", 300), *INACTIVE], [*INACTIVE, part("all_1_3_1", 300)]):
+        found = verdict(store(OLD), store([part("all_1_4_2", 350)]), store(early))
+        assert (found.word, found.grew, found.lost) == (Word.GREW, 50, 0)
 
 
 def test_the_early_snapshot_shows_a_loss_that_a_merge_hides() -> None:
@@ -160,14 +160,17 @@ def test_lightly_deleted_rows_go_with_the_next_merge() -> None:
     assert (found.word, found.lost) == (Word.SHRANK_EXPLAINED, 0)
 
 
-@pytest.mark.parametrize("engine", ["ReplacingMergeTree", "SummingMergeTree", "VersionedCollapsingMergeTree"])
-def test_engines_that_merge_equal_rows_may_shrink(engine: str) -> None:
+MERGING_ENGINES: list[str] = ["ReplacingMergeTree", "SummingMergeTree", "VersionedCollapsingMergeTree"]
+
+
+def test_engines_that_merge_equal_rows_may_shrink() -> None:
     """When every source was seen; else a lost one could hide behind the explanation."""
-    merged = part("all_1_3_1", 150)
-    found = verdict(store(OLD, engine=engine), store([merged, *INACTIVE], engine=engine))
-    assert found.word is Word.SHRANK_EXPLAINED
-    assert engine in found.why
-    assert verdict(store(OLD, engine=engine), store([merged], engine=engine)).word is Word.UNPROVEN
+    for engine in MERGING_ENGINES:
+        merged = part("all_1_3_1", 150)
+        found = verdict(store(OLD, engine=engine), store([merged, *INACTIVE], engine=engine))
+        assert found.word is Word.SHRANK_EXPLAINED
+        assert engine in found.why
+        assert verdict(store(OLD, engine=engine), store([merged], engine=engine)).word is Word.UNPROVEN
 
 
 def test_an_emptied_table_of_such_an_engine_is_lost() -> None:

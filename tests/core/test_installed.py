@@ -49,24 +49,24 @@ def test_no_engine_is_no_service() -> None:
     assert installed(DockerFacts(present=False), PATH, "a", "b") is Installed.ABSENT
 
 
-@pytest.mark.parametrize(
-    ("containers", "expected"),
-    [
-        ((), Installed.ABSENT),
-        ((HELPER, ELSEWHERE), Installed.ABSENT),
-        ((CLICKHOUSE, DATAFLOW), Installed.COMPLETE),
-        ((CLICKHOUSE,), Installed.PARTIAL),
-        ((DATAFLOW,), Installed.PARTIAL),
-        ((CLICKHOUSE, DATAFLOW, STRANGER), Installed.PARTIAL),
-        ((CLICKHOUSE, replace(DATAFLOW, running=False)), Installed.STOPPED),
-        ((replace(CLICKHOUSE, running=False), DATAFLOW), Installed.STOPPED),
-        ((CLICKHOUSE, replace(DATAFLOW, image_id="sha256:old")), Installed.OTHER_IMAGE),
-        ((replace(CLICKHOUSE, image_id="sha256:old", running=False), DATAFLOW), Installed.OTHER_IMAGE),
-    ],
-)
-def test_what_is_there_is_compared_with_what_is_wanted(containers: tuple[Container, ...], expected: Installed) -> None:
+COMPARED: list[tuple[tuple[Container, ...], Installed]] = [
+    ((), Installed.ABSENT),
+    ((HELPER, ELSEWHERE), Installed.ABSENT),
+    ((CLICKHOUSE, DATAFLOW), Installed.COMPLETE),
+    ((CLICKHOUSE,), Installed.PARTIAL),
+    ((DATAFLOW,), Installed.PARTIAL),
+    ((CLICKHOUSE, DATAFLOW, STRANGER), Installed.PARTIAL),
+    ((CLICKHOUSE, replace(DATAFLOW, running=False)), Installed.STOPPED),
+    ((replace(CLICKHOUSE, running=False), DATAFLOW), Installed.STOPPED),
+    ((CLICKHOUSE, replace(DATAFLOW, image_id="sha256:old")), Installed.OTHER_IMAGE),
+    ((replace(CLICKHOUSE, image_id="sha256:old", running=False), DATAFLOW), Installed.OTHER_IMAGE),
+]
+
+
+def test_what_is_there_is_compared_with_what_is_wanted() -> None:
     """Nothing, all, a part, stopped, or another version."""
-    assert state(*containers) is expected
+    for containers, expected in COMPARED:
+        assert state(*containers) is expected
 
 
 @pytest.mark.parametrize("images", [None, ()])
@@ -87,18 +87,18 @@ def test_the_same_folder_in_another_spelling_is_the_same_service(data_path: str)
     assert state(CLICKHOUSE, DATAFLOW, data_path=data_path) is Installed.COMPLETE
 
 
-@pytest.mark.parametrize(
-    ("found", "trouble"),
-    [
-        (Service(CLICKHOUSE, DATAFLOW), ""),
-        (Service(CLICKHOUSE, None), "there is no Data Flow container on the data path"),
-        (Service(None, DATAFLOW), "there is no ClickHouse container on the data path"),
-        (Service(None, None), "there is no ClickHouse container on the data path"),
-        (Service(CLICKHOUSE, replace(DATAFLOW, running=False)), "container portsip.dataflow is not running"),
-        (Service(replace(CLICKHOUSE, health="starting"), DATAFLOW), "container portsip.clickhouse is starting"),
-        (Service(CLICKHOUSE, replace(DATAFLOW, health="unhealthy")), "container portsip.dataflow is unhealthy"),
-    ],
-)
-def test_health_is_told_in_one_sentence(found: Service, trouble: str) -> None:
+TOLD: list[tuple[Service, str]] = [
+    (Service(CLICKHOUSE, DATAFLOW), ""),
+    (Service(CLICKHOUSE, None), "there is no Data Flow container on the data path"),
+    (Service(None, DATAFLOW), "there is no ClickHouse container on the data path"),
+    (Service(None, None), "there is no ClickHouse container on the data path"),
+    (Service(CLICKHOUSE, replace(DATAFLOW, running=False)), "container portsip.dataflow is not running"),
+    (Service(replace(CLICKHOUSE, health="starting"), DATAFLOW), "container portsip.clickhouse is starting"),
+    (Service(CLICKHOUSE, replace(DATAFLOW, health="unhealthy")), "container portsip.dataflow is unhealthy"),
+]
+
+
+def test_health_is_told_in_one_sentence() -> None:
     """Both have to run; a container without a check of its own counts as well when it runs."""
-    assert healthy(found) == trouble
+    for found, trouble in TOLD:
+        assert healthy(found) == trouble

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,11 +83,14 @@ def test_the_order_of_lowered_findings_does_not_matter() -> None:
     assert plan_hash(lowered=("host.vcpu", "host.os")) == plan_hash(lowered=("host.os", "host.vcpu"))
 
 
-@pytest.mark.parametrize("changes", [(), (False,), (False, True), (True, True)])
-def test_a_plan_changes_something_when_one_step_does(changes: tuple[bool, ...]) -> None:
+CHANGES: list[tuple[bool, ...]] = [(), (False,), (False, True), (True, True)]
+
+
+def test_a_plan_changes_something_when_one_step_does() -> None:
     """A plan of looks alone changes nothing."""
-    steps = tuple(Step(f"s{number}", "title", each) for number, each in enumerate(changes))
-    assert Plan("install", "t", steps).changes is any(changes)
+    for changes in CHANGES:
+        steps = tuple(Step(f"s{number}", "title", each) for number, each in enumerate(changes))
+        assert Plan("install", "t", steps).changes is any(changes)
 
 
 def test_the_hash_is_short_and_the_same_in_every_process() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from flows.core.change import ChangeLock, Holder
 from flows.core.change_state import ChangeState, Image, Images, Phase
 from flows.core.findings import Finding
@@ -63,20 +61,20 @@ def test_what_is_decided_in_each_case() -> None:
         assert said in decision.why, decision
 
 
-@pytest.mark.parametrize(
-    ("standing", "touched"),
-    [
-        (DEAD, True),
-        (replace(DEAD, lock=replace(LOCK, script="")), True),
-        (replace(DEAD, lock=replace(LOCK, script=""), state=replace(STATE, phase=Phase.STOPPING)), True),
-        (replace(DEAD, lock=replace(LOCK, script=""), state=replace(STATE, phase=Phase.QUIET)), False),
-        (replace(DEAD, lock=replace(LOCK, script=""), state=None), False),
-        (FREE, False),
-    ],
-)
-def test_a_change_has_touched_the_service_once_it_may_have_stopped_it(standing: Standing, touched: bool) -> None:
+TOUCHED: list[tuple[Standing, bool]] = [
+    (DEAD, True),
+    (replace(DEAD, lock=replace(LOCK, script="")), True),
+    (replace(DEAD, lock=replace(LOCK, script=""), state=replace(STATE, phase=Phase.STOPPING)), True),
+    (replace(DEAD, lock=replace(LOCK, script=""), state=replace(STATE, phase=Phase.QUIET)), False),
+    (replace(DEAD, lock=replace(LOCK, script=""), state=None), False),
+    (FREE, False),
+]
+
+
+def test_a_change_has_touched_the_service_once_it_may_have_stopped_it() -> None:
     """A script that was started, or our own stop of the writer; before that, a dead change is only noted."""
-    assert standing.touched is touched
+    for standing, touched in TOUCHED:
+        assert standing.touched is touched
 
 
 def test_a_lock_alone_tells_of_its_change_what_it_can() -> None:
@@ -89,38 +87,38 @@ def test_a_lock_alone_tells_of_its_change_what_it_can() -> None:
     assert state_of(replace(LOCK, holder="install prod, requested by anna"), "prod").requested_by == "anna"
 
 
-@pytest.mark.parametrize(
-    ("kind", "running", "expected"),
-    [
-        ("remove", None, True),
-        ("remove", False, False),
-        ("stop", False, True),
-        ("stop", True, False),
-        ("upgrade", None, False),
-    ],
-)
-def test_a_service_may_rest_when_that_was_ordered(kind: str, running: bool | None, expected: bool) -> None:
+RESTING: list[tuple[str, bool | None, bool]] = [
+    ("remove", None, True),
+    ("remove", False, False),
+    ("stop", False, True),
+    ("stop", True, False),
+    ("upgrade", None, False),
+]
+
+
+def test_a_service_may_rest_when_that_was_ordered() -> None:
     """A removed one is gone, a stopped one is there and does not run; for every other change that is trouble."""
-    container = Container("1", "database", "c", "c", (), bool(running), "", 0, {})
-    assert rests(kind, Service(None if running is None else container, None)) is expected
+    for kind, running, expected in RESTING:
+        container = Container("1", "database", "c", "c", (), bool(running), "", 0, {})
+        assert rests(kind, Service(None if running is None else container, None)) is expected
 
 
 IMAGES = Images(Image("p:2", "p2", "p@sha256:2", "22.8"), Image("c:2", "c2", "", "25.8"))
 
 
-@pytest.mark.parametrize(
-    ("found", "expected", "said"),
-    [
-        (seen(replace(DEAD, left_open=(STATE,)), decide(DEAD)), ["change.left-open"], "upgrade change-1 (script)"),
-        (seen(replace(DEAD, script="waiting-for-input"), decide(DEAD)), ["change.script-asks"], "waits for an answer"),
-        (seen(ALIVE, decide(ALIVE, force_unlock="run-1")), ["change.lock-broken"], "broken by force"),
-        (seen(DEAD, decide(DEAD)), [], ""),
-        ((down("it is down"),), ["change.service-down"], "critical: it is down"),
-        ((not_as_wanted(replace(STATE, new=IMAGES), Service(None, None)),), ["change.not-reached"], "p:2 and c:2"),
-    ],
-)
-def test_what_a_person_has_to_know_is_a_finding(found: tuple[Finding, ...], expected: list[str], said: str) -> None:
+KNOWN: list[tuple[tuple[Finding, ...], list[str], str]] = [
+    (seen(replace(DEAD, left_open=(STATE,)), decide(DEAD)), ["change.left-open"], "upgrade change-1 (script)"),
+    (seen(replace(DEAD, script="waiting-for-input"), decide(DEAD)), ["change.script-asks"], "waits for an answer"),
+    (seen(ALIVE, decide(ALIVE, force_unlock="run-1")), ["change.lock-broken"], "broken by force"),
+    (seen(DEAD, decide(DEAD)), [], ""),
+    ((down("it is down"),), ["change.service-down"], "critical: it is down"),
+    ((not_as_wanted(replace(STATE, new=IMAGES), Service(None, None)),), ["change.not-reached"], "p:2 and c:2"),
+]
+
+
+def test_what_a_person_has_to_know_is_a_finding() -> None:
     """Each with an id and a level of the documented list, what was seen, and what to do."""
-    assert [finding.id for finding in found] == expected
-    assert all(FINDINGS[finding.id] is finding.level and finding.hint for finding in found)
-    assert all(said in finding.message for finding in found)
+    for found, expected, said in KNOWN:
+        assert [finding.id for finding in found] == expected
+        assert all(FINDINGS[finding.id] is finding.level and finding.hint for finding in found)
+        assert all(said in finding.message for finding in found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,50 +130,50 @@ def test_a_running_script_is_waited_for_whatever_else_is_true() -> None:
     assert way(STATE, NOTHING, opened=False, verdict=LOST, runs=True).way is Way.WAIT
 
 
-@pytest.mark.parametrize(
-    ("answer", "commands"),
-    [
+TYPED: list[tuple[WayBack, tuple[str, ...]]] = [
+    (
+        way(STATE, OLD_THERE, opened=False),
         (
-            way(STATE, OLD_THERE, opened=False),
-            (
-                "docker start database  # on the Data Flow server",
-                "curl --retry 30 --retry-connrefused http://127.0.0.1:8123/ping",
-                "docker start writer",
-            ),
+            "docker start database  # on the Data Flow server",
+            "curl --retry 30 --retry-connrefused http://127.0.0.1:8123/ping",
+            "docker start writer",
         ),
+    ),
+    (
+        way(STATE, NOTHING, opened=False),
         (
-            way(STATE, NOTHING, opened=False),
-            (
-                "cd /opt/guide && /bin/bash dataflow.sh run -p /var/lib/portsip -a 192.168.1.26 -i p@sha256:p1 "
-                "-d c@sha256:c1  # on pbx01",
-            ),
+            "cd /opt/guide && /bin/bash dataflow.sh run -p /var/lib/portsip -a 192.168.1.26 -i p@sha256:p1 "
+            "-d c@sha256:c1  # on pbx01",
         ),
+    ),
+    (
+        way(STATE, service("", "c2", runs="e"), opened=True),
         (
-            way(STATE, service("", "c2", runs="e"), opened=True),
-            (
-                "docker stop -t 300 database  # on the Data Flow server",
-                "cd /opt/guide && /bin/bash dataflow.sh run -p /var/lib/portsip -a 192.168.1.26 -i p@sha256:p2 "
-                "-d c@sha256:c2  # on pbx01",
-            ),
+            "docker stop -t 300 database  # on the Data Flow server",
+            "cd /opt/guide && /bin/bash dataflow.sh run -p /var/lib/portsip -a 192.168.1.26 -i p@sha256:p2 "
+            "-d c@sha256:c2  # on pbx01",
         ),
+    ),
+    (
+        way(STATE, service("p2", "c2", runs="we"), verdict=LOST),
         (
-            way(STATE, service("p2", "c2", runs="we"), verdict=LOST),
-            (
-                "docker stop -t 300 writer",
-                "docker stop -t 300 database",
-                "run rollback-data-flow (restore point point-1)",
-            ),
+            "docker stop -t 300 writer",
+            "docker stop -t 300 database",
+            "run rollback-data-flow (restore point point-1)",
         ),
-        (
-            way(replace(STATE, kind="install", old=None, new=None, recorded={}), NOTHING),
-            ("run install-data-flow again: it goes on where this one ended",),
-        ),
-    ],
-)
-def test_what_a_person_types(answer: WayBack, commands: tuple[str, ...]) -> None:
+    ),
+    (
+        way(replace(STATE, kind="install", old=None, new=None, recorded={}), NOTHING),
+        ("run install-data-flow again: it goes on where this one ended",),
+    ),
+]
+
+
+def test_what_a_person_types() -> None:
     """The same that the flow would do: the recorded parameters, images by digest, ClickHouse before the writer."""
-    assert answer.by_hand == commands
-    assert answer.text.startswith(f"{answer.way}: {answer.why}. By hand: ")
+    for answer, commands in TYPED:
+        assert answer.by_hand == commands
+        assert answer.text.startswith(f"{answer.way}: {answer.why}. By hand: ")
 
 
 IDS = st.sampled_from(["", "p1", "p2", "c1", "c2", "x"])

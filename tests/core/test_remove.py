@@ -33,12 +33,15 @@ def test_where_nothing_is_nothing_is_planned() -> None:
     assert not remove.plan(with_docker(containers=()), wish(verb="rm"), ()).changes
 
 
-@pytest.mark.parametrize("name", ["identity", "owner", "files", "bytes", "digest", "uuid"])
-def test_anything_that_changed_in_a_folder_is_named(name: str) -> None:
+CHANGED: list[str] = ["identity", "owner", "files", "bytes", "digest", "uuid"]
+
+
+def test_anything_that_changed_in_a_folder_is_named() -> None:
     """Also a file of the same size that is another one; and a folder that is gone."""
-    changed: dict[str, Any] = {name: 7 if name in ("files", "bytes") else "other"}
-    other = replace(DATA, **changed)
-    assert remove.difference((DATA, OWN), (other, OWN)).startswith(f"/d/clickhouse/data changed ({name})")
+    for name in CHANGED:
+        changed: dict[str, Any] = {name: 7 if name in ("files", "bytes") else "other"}
+        other = replace(DATA, **changed)
+        assert remove.difference((DATA, OWN), (other, OWN)).startswith(f"/d/clickhouse/data changed ({name})")
 
 
 def test_unchanged_folders_differ_in_nothing_and_survive_their_text() -> None:

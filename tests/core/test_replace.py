@@ -145,10 +145,13 @@ def test_a_recreate_takes_no_other_image() -> None:
     assert misfits(OLD, OLD, "22.8.0.77") == ()
 
 
-@pytest.mark.parametrize(("version", "wanted"), [("22.8.0.2104", "22.8.0"), ("22.8.0", "22.8.0"), ("v22", "")])
-def test_a_release_is_three_numbers(version: str, wanted: str) -> None:
+RELEASES: list[tuple[str, str]] = [("22.8.0.2104", "22.8.0"), ("22.8.0", "22.8.0"), ("v22", "")]
+
+
+def test_a_release_is_three_numbers() -> None:
     """What is less than that is not known."""
-    assert release(version) == wanted
+    for version, wanted in RELEASES:
+        assert release(version) == wanted
 
 
 def test_the_same_images_have_to_run() -> None:

@@ -34,10 +34,13 @@ def test_every_table_with_rows_of_its_own_is_read() -> None:
     )
 
 
-@pytest.mark.parametrize("engine", ["View", "MaterializedView", "Distributed", "Buffer", "Dictionary", "Merge"])
-def test_what_shows_rows_of_others_is_left_out(engine: str) -> None:
+NO_ROWS_OF_THEIR_OWN: list[str] = ["View", "MaterializedView", "Distributed", "Buffer", "Dictionary", "Merge"]
+
+
+def test_what_shows_rows_of_others_is_left_out() -> None:
     """Else rows would be counted twice."""
-    assert read_tables(SERVER, [row("v", engine)]).tables == ()
+    for engine in NO_ROWS_OF_THEIR_OWN:
+        assert read_tables(SERVER, [row("v", engine)]).tables == ()
 
 
 def test_unknown_rows_are_not_zero_rows() -> None:

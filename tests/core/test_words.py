@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,29 +15,36 @@ def columns(line: str) -> int:
     return len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) - 1
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0.04, "0.0 s"), (0.44, "0.4 s"), (9.94, "9.9 s"), (12.4, "12 s"), (185, "3 min 5 s"), (7440, "2 h 4 min")],
-)
-def test_a_duration_has_two_figures_at_most(seconds: float, said: str) -> None:
+DURATIONS: list[tuple[float, str]] = [
+    (0.04, "0.0 s"),
+    (0.44, "0.4 s"),
+    (9.94, "9.9 s"),
+    (12.4, "12 s"),
+    (185, "3 min 5 s"),
+    (7440, "2 h 4 min"),
+]
+
+
+def test_a_duration_has_two_figures_at_most() -> None:
     """From tenths of a second to hours."""
-    assert duration(seconds) == said
+    for seconds, said in DURATIONS:
+        assert duration(seconds) == said
 
 
-@pytest.mark.parametrize(
-    ("count", "said"),
-    [
-        (0, "0 B"),
-        (512, "512 B"),
-        (1536, "1.5 KiB"),
-        (3 * 2**20, "3.0 MiB"),
-        (64 * 2**30, "64.0 GiB"),
-        (2**41, "2.0 TiB"),
-    ],
-)
-def test_a_size_has_its_unit(count: float, said: str) -> None:
+SIZES: list[tuple[float, str]] = [
+    (0, "0 B"),
+    (512, "512 B"),
+    (1536, "1.5 KiB"),
+    (3 * 2**20, "3.0 MiB"),
+    (64 * 2**30, "64.0 GiB"),
+    (2**41, "2.0 TiB"),
+]
+
+
+def test_a_size_has_its_unit() -> None:
     """In steps of 1024."""
-    assert size(count) == said
+    for count, said in SIZES:
+        assert size(count) == said
 
 
 def test_a_time_has_its_offset() -> None:
