@@ -8,6 +8,7 @@ from uuid import UUID
 
 from prefect import get_run_logger, runtime
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from pydantic import Field
@@ -51,20 +52,20 @@ def answer_key(plan: Plan) -> str:
     return f"suspended-{plan.hash}-response"
 
 
-def approve(cluster: DataFlowCluster, run: Recorded, plan: Plan, *, begun: bool) -> None:
+def approve(cluster: DataFlowCluster, run: Recorded, plan: Plan, *, begun: bool) -> str:
     """Go on only if somebody approved this very plan; else ask, and end this process until it is answered.
 
     A plan with another hash is asked for anew, the same one never twice. What this run has `begun` under its lock was
-    approved before. Raises `PreflightFailed` where the answer was no.
+    approved before. Returns "" to go on, or which other run waits already for an answer to the same plan. Raises
+    `PreflightFailed` where the answer was no.
     """
     given = _answers(run)
     known = given.get(answer_key(plan)) or (max(given.values(), key=lambda a: a.when, default=None) if begun else None)
     run.note(approval=known)
     if begun or (known and known.approved):
-        return
+        return ""
     if known is None:
-        _ask(cluster, run, plan)
-        return
+        return _asked_by_another(run, plan) or _ask(cluster, run, plan)
     said = f"{known.name} rejected plan {plan.hash}, {known.when}: {known.comment or 'without a comment'}"
     raise PreflightFailed(cluster.name, "asking for approval", said, "Nothing was changed. Order it anew when settled.")
 
@@ -86,7 +87,19 @@ def _answers(run: Recorded) -> dict[str, Approval]:
     }
 
 
-def _ask(cluster: DataFlowCluster, run: Recorded, plan: Plan) -> None:
+def _asked_by_another(run: Recorded, plan: Plan) -> str:
+    with get_client(sync_client=True) as client:
+        mine = client.read_flow_run(UUID(run.id))
+        wanted = {"deployment_id": {"any_": [str(mine.deployment_id)]}, "state": {"type": {"any_": ["PAUSED"]}}}
+        waiting = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted), limit=200)
+    for each in waiting:
+        same = each.state is not None and each.state.state_details.pause_key == plan.hash
+        if same and each.parameters.get("cluster") == mine.parameters.get("cluster"):
+            return f"run {each.name} ({each.id})"
+    return ""
+
+
+def _ask(cluster: DataFlowCluster, run: Recorded, plan: Plan) -> str:
     until = utc(time.time() + APPROVAL_WAIT)
     run.note(result="waiting for approval", waits=f"waiting for approval until {until}, no answer means no")
     report = publish(run, cluster)
@@ -94,6 +107,7 @@ def _ask(cluster: DataFlowCluster, run: Recorded, plan: Plan) -> None:
     get_run_logger().warning("Plan %s waits for approval until %s: ⋮ and Resume on this page.", plan.hash, until)
     form = Answer.with_initial_data(description=redact_values(request(run.report, report), cluster))
     suspend_flow_run(wait_for_input=form, timeout=APPROVAL_WAIT, key=plan.hash)
+    return ""
 
 
 def _forget_form(run: Recorded, plan: Plan) -> None:

@@ -65,8 +65,9 @@ def change(kind: Kind, cluster: DataFlowCluster, order: Order) -> State[str]:
         run.rename(run_name(order, world.snapshot, world.wish))
         if order.dry_run:
             return Completed(message=run.summary, data=None)
-        if order.require_approval and plan.changes:
-            approve(cluster, run, plan, begun=_begun(run, world))
+        asking = order.require_approval and plan.changes
+        if asking and (other := approve(cluster, run, plan, begun=_begun(run, world))):
+            return _left(run, "asked already", f"{other} waits for the approval of the same plan")
         if order.outside_window == "postpone" and is_outside(run.report.findings or ()):
             return _postponed(run, world, plan)
         lock = run.step("lock", lambda: acquire_lock(cluster, _wanted(run, plan, world)))
@@ -95,8 +96,13 @@ def _postponed(run: Recorded, world: World, plan: Plan) -> State[str]:
     """Order the same once more for the next opening of the window, and end: an approval goes with it."""
     starts, name = next_start(world.wish.window, world.wish.now), run.report.run_name
     later = run.step("postpone", lambda: postpone(run.id, name, starts, answer_key(plan)))
-    run.note(result="postponed", waits=f"postponed: {later.message}")
-    return Completed(name="Postponed", message=run.summary, data=None)
+    return _left(run, "postponed", f"postponed: {later.message}")
+
+
+def _left(run: Recorded, result: str, waits: str) -> State[str]:
+    """End a run that leaves it to another one."""
+    run.note(result=result, waits=waits)
+    return Completed(name=result.capitalize(), message=run.summary, data=None)
 
 
 def _unlock(cluster: DataFlowCluster, run: Recorded, lock: ChangeLock, *, failed: bool = False) -> None:

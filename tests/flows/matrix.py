@@ -110,8 +110,7 @@ IN_THE_SCRIPT_ONCE = tuple(
 """Whatever step the script dies at, in one of three ways: the service comes back, and each row is found."""
 
 IN_THE_SCRIPT_EVERY_TIME = tuple(
-    Case("upgrade", "script", f"exit at step {step} every time", STOPPED, _script(step, "exit"))
-    for step in (8, 13, 17)
+    Case("upgrade", "script", f"exit at step {step} every time", STOPPED, _script(step, "exit")) for step in (8, 13, 17)
 )
 """The way back meets the same fault: the report names what a person can type."""
 

@@ -83,9 +83,12 @@ def test_an_approved_plan_is_carried_out_and_a_retry_does_not_ask_again(world: W
 
 
 def test_a_rejected_plan_is_refused_with_who_and_why(world: World, cluster: Any) -> None:
-    """Nothing is changed, and Retry does not ask until somebody says yes."""
+    """While it waits, the same order does not ask a second time; Retry does not ask until somebody says yes."""
     run = ordered(cluster)
     asks(run)
+    second = ordered(cluster).carry_out()
+    assert (second.ended, second.state.name) == ("COMPLETED", "Asked already")
+    assert f"run restart sandbox ({run.id}) waits for the approval of the same plan" in second.message
     resume_flow_run(run.id, run_input=NO)
     for ended in (run.carry_out(), run.retry()):
         assert ended.ended == "FAILED"
