@@ -111,6 +111,11 @@ class PrefectServer:
         argv = [*self._prefect, "deploy", "--all", "--prefect-file", str(prefect_file)]
         self.processes.start("prefect-deploy", argv, self.environment, cwd=prefect_file.parent)
 
+    def start_cluster(self, name: str) -> None:
+        """Start giving a saved cluster its own deployments; `processes.finish("cluster", …)` waits for it."""
+        argv = [self._prefect[0], "-m", "flows.operating.clusters", "add", name]
+        self.processes.start("cluster", argv, self.environment, cwd=ROOT)
+
     def get(self, path: str) -> Any:
         """Read from the API."""
         return self._ask("GET", path, None)
