@@ -61,3 +61,12 @@ WATCH_POLL = 0.25
 
 RESTORE_POINT_WAIT = 3600.0
 """Seconds for making, putting back or removing a restore point; links take seconds, copies of other engines longer."""
+
+DRAIN_WAIT = 7200.0
+"""Seconds that the end of a worker waits for its runs; longer than any script may take, and less than systemd waits."""
+
+DRAIN_QUIET = 15.0
+"""Seconds without any run before a worker may be stopped; more than the worker takes to look for runs."""
+
+DRAIN_POLL = 3.0
+"""Seconds between two looks for what still runs."""
