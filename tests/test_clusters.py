@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.states import Completed
 from pydantic import SecretStr
 
@@ -41,9 +43,9 @@ def save_cluster(name: str) -> None:
         cluster.save(name, overwrite=True)
 
 
-def deployed(client: SyncPrefectClient, name: str) -> dict[str, bool]:
-    """Every deployment of ours with this name -> whether wrong parameters are refused."""
-    return {title(client, each): each.enforce_parameter_schema for each in ours(client, OURS) if each.name == name}
+def deployed(client: SyncPrefectClient, name: str) -> dict[str, DeploymentResponse]:
+    """Every deployment of ours with this name."""
+    return {title(client, each): each for each in ours(client, OURS) if each.name == name}
 
 
 def test_a_cluster_is_a_block_and_one_command(prefect_server: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,20 +57,26 @@ def test_a_cluster_is_a_block_and_one_command(prefect_server: str, capsys: pytes
         said = command(prefect_server, "add", "prod-eu")
         assert said.count("deployed ") == len(FILE["deployments"]), said
         found = deployed(client, "prod-eu")
-        assert found["upgrade-data-flow/prod-eu"]
-        assert (len(found), set(found.values())) == (len(FILE["deployments"]), {True})
+        assert len(found) == len(FILE["deployments"])
+        document = client.read_block_document_by_name("prod-eu", "data-flow-cluster")
+        for each in found.values():
+            # Not by its slug, which the form does not show, and no copy of the block with its secrets.
+            assert each.parameters["cluster"] == {"$ref": {"block_document_id": str(document.id)}}
+            assert each.enforce_parameter_schema
+        upgrade = found["upgrade-data-flow/prod-eu"]
+        with pytest.raises(PrefectHTTPStatusError, match="keep_days"):
+            client.create_flow_run_from_deployment(upgrade.id, parameters={"keep_days": -1})
         watching = client.read_deployment_by_name("reconcile-data-flow/prod-eu")
         assert [(s.slug, s.active) for s in watching.schedules] == [("every-15-minutes", True)]
 
         main(["prune"])
         assert "nothing to remove" in capsys.readouterr().out
         run = client.create_flow_run_from_deployment(watching.id, state=Completed())
-        document = client.read_block_document_by_name("prod-eu", "data-flow-cluster")
         client.delete_block_document(document.id)
         assert "prod-eu" not in clusters(client)
         main(["prune"])
         assert capsys.readouterr().out.count("would remove ") == len(found)
-        assert deployed(client, "prod-eu") == found
+        assert deployed(client, "prod-eu").keys() == found.keys()
         main(["prune", "--yes"])
         assert capsys.readouterr().out.count("removed ") == len(found)
         assert deployed(client, "prod-eu") == {}

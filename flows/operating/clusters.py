@@ -53,7 +53,7 @@ def add(client: SyncPrefectClient, cluster: str) -> None:
     """Deploy every flow for this cluster; done again, it renews them. Raises `SystemExit` where there is no block."""
     saved = clusters(client)
     if cluster not in saved:
-        raise SystemExit(f"There is no block {BLOCK}/{cluster}. Saved are: {', '.join(saved) or 'none'}.")
+        raise SystemExit(f"There is no block {BLOCK}/{cluster}. Saved are: {', '.join(sorted(saved)) or 'none'}.")
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump({"pull": [], "deployments": for_cluster(whole_file(), cluster)}, file)
         file.flush()
@@ -62,9 +62,11 @@ def add(client: SyncPrefectClient, cluster: str) -> None:
     if done.returncode:
         raise SystemExit(f"{done.stdout}{done.stderr}\nprefect deploy failed, see above.")
     for deployment in ours(client, tag_of(cluster)):
-        # Only now: while a deployment is made, the check does not know that a block may be named by `$ref` and refuses
-        # it. The check of a run, which this switches on, knows it.
-        client.update_deployment(deployment.id, DeploymentUpdate(enforce_parameter_schema=True))
+        # By its id only now: the form of the UI shows no block named by its slug, and `prefect deploy` puts the whole
+        # block in the place of an id, secrets in clear. And checked only now: while a deployment is made, the check
+        # refuses every `$ref`; the check of a run knows it.
+        parameters = {**deployment.parameters, "cluster": {"$ref": {"block_document_id": saved[cluster]}}}
+        client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters, enforce_parameter_schema=True))
         print(f"deployed {title(client, deployment)}")
 
 
@@ -90,8 +92,8 @@ def for_cluster(file: dict[str, Any], cluster: str) -> list[dict[str, Any]]:
 
 def prune(client: SyncPrefectClient, *, remove: bool) -> None:
     """Show, or remove, each of our deployments that is not in prefect.yaml, or whose cluster has no block any more."""
-    names = clusters(client)
-    kept = {(each["entrypoint"], name) for each in whole_file()["deployments"] for name in (each["name"], *names)}
+    saved = clusters(client)
+    kept = {(each["entrypoint"], name) for each in whole_file()["deployments"] for name in (each["name"], *saved)}
     stale = [each for each in ours(client, OURS) if (each.entrypoint, each.name) not in kept]
     for deployment in stale:
         said = title(client, deployment)
@@ -112,13 +114,13 @@ def whole_file() -> dict[str, Any]:
     return found
 
 
-def clusters(client: SyncPrefectClient) -> list[str]:
-    """The names of all saved clusters."""
+def clusters(client: SyncPrefectClient) -> dict[str, str]:
+    """All saved clusters: name -> id of the block."""
     try:
         saved = client.read_block_documents_by_type(BLOCK, include_secrets=False)
     except ObjectNotFound:
         raise SystemExit("The server does not know our blocks yet: prefect block register -m blocks.cluster") from None
-    return sorted(str(document.name) for document in saved)
+    return {str(document.name): str(document.id) for document in saved}
 
 
 def ours(client: SyncPrefectClient, tag: str) -> list[DeploymentResponse]:
