@@ -69,6 +69,8 @@ class PrefectServer:
             "PREFECT_SERVER_ENCRYPTION_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
             # In memory, the default, a concurrency slot is lost when the server restarts.
             "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            # Else the UI has a button "Upgrade", which has nothing to do with ours.
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         } | ({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {})
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
