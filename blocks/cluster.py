@@ -45,7 +45,9 @@ class DataFlowCluster(Block):
     _documentation_url = "https://www.portsip.com/docs/"  # type: ignore[assignment]
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    name: str = Field(title="Name", description="Name of the cluster in run names, reports and messages, e.g. prod-eu.")
+    name: str = Field(
+        title="Cluster name", description="Name of the cluster in run names, reports and messages, e.g. prod-eu."
+    )
     control: SshHost = Field(
         title="Control node",
         description="Sign-in to pbx01, where the vendor's script runs, whichever node is active.",

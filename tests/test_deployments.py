@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import pytest
 import yaml
 
 import flows
+from flows.operating.clusters import for_cluster
 from tests.sandbox.prefect_server import ask
 
 ROOT = Path(__file__).parents[1]
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-DEPLOYMENTS: list[dict[str, Any]] = FILE["deployments"]
+BESIDES = FILE["definitions"]["of-a-cluster"]
+OF_A_CLUSTER = for_cluster(FILE, "prod-eu")
+DEPLOYMENTS: list[dict[str, Any]] = [*FILE["deployments"], *OF_A_CLUSTER]
 POOL = json.loads((ROOT / "flows" / "work-pool.json").read_text())
 
 KEYS = {
@@ -70,6 +74,8 @@ def test_the_file_has_no_unknown_key() -> None:
     """A misspelt key at the top would be ignored in silence."""
     assert set(FILE) <= KEYS[""]
     assert FILE["pull"] == []
+    assert set(BESIDES) == {"concurrency_limit", "schedules"}
+    assert set(BESIDES["schedules"]) <= {deployment["entrypoint"] for deployment in DEPLOYMENTS}
 
 
 @each
@@ -104,11 +110,34 @@ def test_the_parameters_are_ones_that_the_flow_has(deployment: dict[str, Any]) -
 
 @each
 def test_a_deployment_says_what_it_does_and_shares_the_pool(deployment: dict[str, Any]) -> None:
-    """The form in the UI begins with the description; one change at a time; a short outage fails no run."""
-    assert deployment["description"].strip()
-    assert "data-flow" in deployment["tags"]
+    """What it changes, how long it takes, what can go wrong, where the guide has it; a short outage fails no run."""
+    for said in (r"^\*\*", r"^- \*\*Changes\*\*", r"^- \*\*Takes\*\*", r"^- \*\*Can go wrong\*\*"):
+        assert re.search(said, deployment["description"], re.MULTILINE), said
     assert deployment["work_pool"]["job_variables"]["env"]["PREFECT_CLIENT_MAX_RETRIES"] == "10"
-    assert deployment["concurrency_limit"]["limit"] == 1
+
+
+@each
+def test_a_change_begins_as_a_dry_run_and_is_told_apart(deployment: dict[str, Any]) -> None:
+    """By its tag the automations know a change; and nobody changes a cluster by one click too many."""
+    changes = "dry_run" in inspect.signature(entry(deployment).fn).parameters
+    assert ("change" in deployment["tags"]) == changes
+    assert deployment.get("parameters", {}).get("dry_run") == (changes or None)
+    assert "data-flow" in deployment["tags"]
+    if changes:
+        assert "(Guide: *" in deployment["description"] or "(Not in the guide: " in deployment["description"]
+        assert "*Dry run* on" in deployment["description"]
+
+
+def test_a_cluster_has_deployments_of_its_own() -> None:
+    """For every flow, of that cluster's block, one run at a time, on schedules that an operator may pause."""
+    assert len(OF_A_CLUSTER) == len(FILE["deployments"])
+    for deployment in OF_A_CLUSTER:
+        assert (deployment["name"], deployment["tags"][-1]) == ("prod-eu", "cluster:prod-eu")
+        assert deployment["parameters"]["cluster"] == {"$ref": {"block_document_slug": "data-flow-cluster/prod-eu"}}
+        assert deployment["concurrency_limit"]["limit"] == 1
+    assert {d["entrypoint"]: d["schedules"] for d in OF_A_CLUSTER if d["schedules"]} == BESIDES["schedules"]
+    # Those of the file serve all clusters: they must not keep one waiting for another, and know no cluster to look at.
+    assert [d for d in FILE["deployments"] if {"concurrency_limit", "schedules"} & set(d)] == []
 
 
 def test_a_form_refuses_a_negative_age() -> None:

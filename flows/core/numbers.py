@@ -97,3 +97,12 @@ HEALTH_RESTORE_POINT_DAYS = 30
 
 HEALTH_CHANGE_HOURS = 2.0
 """Health: for so long a change that holds the lock explains a service that is down; longer is a warning."""
+
+DRAIN_WAIT = 7200.0
+"""Seconds that the end of a worker waits for its runs; longer than any script may take, and less than systemd waits."""
+
+DRAIN_QUIET = 15.0
+"""Seconds without any run before a worker may be stopped; more than the worker takes to look for runs."""
+
+DRAIN_POLL = 3.0
+"""Seconds between two looks for what still runs."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 POOL = "on-premises"
 OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
+PARAMETERS = {"dry_run": False, "requested_by": "the demo"}
+WHY = {"reason": "other", "explanation": "to see how it works"}
 DEADLINE = 600.0
 """Seconds that one run may take."""
 
@@ -85,10 +87,9 @@ def _demo(processes: Processes) -> int:
         server.start_deploy(ROOT / "prefect.yaml")
         save(world, "sandbox", clickhouse_image=OLDER)
         tell("the blocks are saved")
+        server.start_cluster("sandbox")
         processes.finish("prefect-deploy", 180)
-        # Its schedule is for a real cluster, whose block is not there.
-        watching = server.get("/deployments/name/reconcile-data-flow/on-premises")
-        server.post(f"/deployments/{watching['id']}/pause_deployment", {})
+        processes.finish("cluster", 180)
         tell("the flows are deployed")
         status = _runs(server, world)
         if sys.stdin.isatty() and sys.stdout.isatty():
@@ -117,7 +118,7 @@ def _runs(server: PrefectServer, world: World) -> int:
 
 
 def _run(server: PrefectServer, flow: str, *, whole: bool = False) -> int:
-    run = demo_run.start(server, f"{flow}/sandbox")
+    run = demo_run.start(server, f"{flow}/sandbox", PARAMETERS | (WHY if flow == "recreate-data-flow" else {}))
     page = f"{server.url}/v2/runs/flow-run/{run['id']}"
     tell(f"started {flow}/sandbox as {run['name']}: {page}")
     final = demo_run.follow(server, run["id"], DEADLINE, tell)

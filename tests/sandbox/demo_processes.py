@@ -73,6 +73,12 @@ class Processes:
             if code is not None:
                 raise DemoFailed(self._report(name, f"ended with exit code {code}"))
 
+    def end(self, name: str) -> None:
+        """End one program as `systemctl stop` does, and wait for it."""
+        process = self._running.pop(name)
+        _signal_group(process, signal.SIGTERM)
+        process.wait(60)
+
     def stop(self) -> None:
         """End all, the last started first, then whatever carries our mark; kill what does not end in time."""
         for process in reversed(self._running.values()):

@@ -28,10 +28,10 @@ class TaskLine:
     seconds: float
 
 
-def start(server: PrefectServer, deployment: str) -> dict[str, Any]:
-    """Start a run through the deployment with the deployment's own parameters, as the UI's Quick run does."""
+def start(server: PrefectServer, deployment: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Start a run through the deployment with these parameters besides its own, as the UI's form does."""
     found = server.get(f"/deployments/name/{deployment}")
-    run: dict[str, Any] = server.post(f"/deployments/{found['id']}/create_flow_run", {})
+    run: dict[str, Any] = server.post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})
     return run
 
 

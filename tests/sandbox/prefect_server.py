@@ -57,10 +57,21 @@ def ask(http: httpx.Client, method: str, path: str, body: dict[str, Any] | None)
 
 
 class PrefectServer:
-    """`prefect server start` in the background; `python` is the interpreter whose Prefect is run."""
+    """`prefect server start` in the background; `python` is the interpreter whose Prefect is run.
 
-    def __init__(self, processes: Processes, python: str = sys.executable) -> None:
+    It keeps what it knows in the database at this address, or in a file of its own; it can be started again.
+    """
+
+    def __init__(self, processes: Processes, python: str = sys.executable, database: str = "") -> None:
         self.processes = processes
+        self._only_server = {
+            # Else the key of the stored secrets lies in the same database as the secrets.
+            "PREFECT_SERVER_ENCRYPTION_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+            # In memory, the default, a concurrency slot is lost when the server restarts.
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+            # Else the UI has a button "Upgrade", which has nothing to do with ours.
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        } | ({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {})
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = environment(processes.folder, self.port)
@@ -70,14 +81,8 @@ class PrefectServer:
 
     def start(self) -> None:
         """Start the server and return at once; `wait` tells when it answers."""
-        only_server = {
-            # Else the key of the stored secrets lies in the same database as the secrets.
-            "PREFECT_SERVER_ENCRYPTION_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-            # In memory, the default, a concurrency slot is lost when the server restarts.
-            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        }
         argv = [*self._prefect, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
-        self.processes.start("prefect-server", argv, self.environment | only_server)
+        self.processes.start("prefect-server", argv, self.environment | self._only_server)
 
     def wait(self, seconds: float = 90) -> None:
         """Wait until the server says that it is healthy."""
@@ -110,6 +115,11 @@ class PrefectServer:
         """Start `prefect deploy --all`; `processes.finish("prefect-deploy", …)` waits for it."""
         argv = [*self._prefect, "deploy", "--all", "--prefect-file", str(prefect_file)]
         self.processes.start("prefect-deploy", argv, self.environment, cwd=prefect_file.parent)
+
+    def start_cluster(self, name: str) -> None:
+        """Start giving a saved cluster its own deployments; `processes.finish("cluster", …)` waits for it."""
+        argv = [self._prefect[0], "-m", "flows.operating.clusters", "add", name]
+        self.processes.start("cluster", argv, self.environment, cwd=ROOT)
 
     def get(self, path: str) -> Any:
         """Read from the API."""

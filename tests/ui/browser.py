@@ -1,0 +1,93 @@
+"""A browser at the Prefect UI, with words for what a person does there; every step leaves a picture."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+SLOW = 60_000
+"""Milliseconds that a page may take on a machine with a lot else to do."""
+
+
+class Browser:
+    """One page, and the address of the server."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.url = page, url
+        self._pictures = 0
+        self.refused: list[str] = []
+        page.on("response", lambda said: said.status >= 400 and self.refused.append(f"{said.status} {said.url}"))
+
+    def open(self, path: str) -> None:
+        """Open a page of the UI."""
+        self.page.goto(f"{self.url}/v2{path}", wait_until="domcontentloaded")
+
+    def field(self, name: str) -> Locator:
+        """The field with this title, or the parameter of this name."""
+        title = re.escape(name).replace("_", "[_ ]")
+        return self.page.get_by_label(re.compile(rf"^{title}( \(Optional\))?$", re.IGNORECASE))
+
+    def fill(self, **values: object) -> None:
+        """Fill in fields by their titles, with `_` for a space."""
+        for name, value in values.items():
+            self.field(name.replace("_", " ")).first.fill(str(value))
+
+    def choose(self, title: str, option: str) -> None:
+        """Choose from the list under this title: a saved block, or one of several words."""
+        group = self.page.get_by_text(re.compile(rf"^{re.escape(title)}( \(Optional\))?$")).locator(
+            "xpath=ancestor::div[contains(@class, 'group')][1]"
+        )
+        button = group.locator("fieldset button").filter(has_not_text="Add").first
+        for _ in range(5):  # the form may draw itself anew meanwhile, and the list is gone
+            button.click()
+            with suppress(TimeoutError):
+                self.page.get_by_role("option", name=option, exact=True).click(timeout=SLOW / 12)
+                expect(button).to_have_text(option, timeout=SLOW / 12)
+                return
+            self.page.keyboard.press("Escape")
+        raise AssertionError(f"{option} could not be chosen under {title}")
+
+    def press(self, name: str) -> None:
+        """Press the button that sends a form, and wait until its page is left.
+
+        A server that is busy for the moment says so (503), and as a person one presses again.
+        """
+        before = self.page.url
+        for _ in range(3):
+            self.page.get_by_role("button", name=name, exact=True).click()
+            with suppress(TimeoutError):
+                self.page.wait_for_url(lambda url: url != before, timeout=SLOW / 3)
+                return
+        raise AssertionError(f"{name} was pressed three times: {self.refused}")
+
+    def see(self, text: str | re.Pattern[str]) -> None:
+        """Wait until the page shows it."""
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def picture(self, name: str, *, whole: bool = False) -> Path:
+        """Keep what the page shows; `whole`: also what is below its end."""
+        self._pictures += 1
+        path = SCREENSHOTS / f"{self._pictures:02}-{name}.png"
+        self.page.screenshot(path=path, full_page=whole)
+        return path
+
+
+@contextmanager
+def browser(url: str) -> Iterator[Browser]:
+    """Debian's chromium, without a window; the pictures of the last time are removed first."""
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    SCREENSHOTS.mkdir()
+    expect.set_options(timeout=SLOW)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
+        page = chromium.new_page(viewport={"width": 1280, "height": 1000}, reduced_motion="reduce")
+        page.set_default_timeout(SLOW)
+        yield Browser(page, url)
+        chromium.close()

@@ -1,0 +1,138 @@
+"""From an empty server to a proved upgrade, by the UI's own forms: what a new administrator does on the first day.
+
+The stories build on one another, in this order; pytest-xdist keeps a group together.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sandbox import demo_run
+
+if TYPE_CHECKING:
+    from tests.sandbox.host import Host
+    from tests.ui.conftest import Desk
+
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ui")]
+OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
+
+
+def save(desk: Desk, kind: str, name: str) -> None:
+    """Name the block whose form is filled in, and save it."""
+    desk.browser.page.locator("[name=blockName]").fill(name)
+    desk.browser.picture(f"block-{kind}-{name}", whole=True)
+    desk.browser.press("Save")
+
+
+def new(desk: Desk, kind: str) -> None:
+    """Open the form of a new block."""
+    desk.browser.open(f"/blocks/catalog/{kind}/create")
+    desk.browser.page.locator("[name=blockName]").wait_for()
+
+
+def save_host(desk: Desk, name: str, host: Host) -> None:
+    """Sign-in to one host, its key pinned."""
+    new(desk, "ssh-host")
+    desk.browser.fill(Address=host.ssh_host, SSH_port=host.ssh_port, User=host.user)
+    desk.browser.fill(Password=host.password, Host_key=host.host_key)
+    save(desk, "ssh-host", name)
+
+
+def test_blocks_are_made_in_their_forms(desk: Desk) -> None:
+    """Every part of a cluster, and the cluster that picks them from lists."""
+    at, world = desk.browser, desk.world
+    save_host(desk, "box-control", world.control)
+    save_host(desk, "box-server", world.server)
+    new(desk, "pbx-api")
+    at.fill(Address="127.0.0.1", Port=world.pbx.port, User_name=world.pbx.username, Password=world.pbx.password)
+    at.choose("Certificate check", "fingerprint")
+    at.field("Fingerprint (SHA-256)").fill(world.pbx.fingerprint)
+    save(desk, "pbx-api", "box")
+    for kind in ("docker-host", "click-house"):
+        new(desk, kind)
+        save(desk, kind, "box")
+
+    new(desk, "data-flow-cluster")
+    at.fill(Cluster_name="box")
+    for title, block in (
+        ("Control node", "box-control"),
+        ("Data Flow server", "box-server"),
+        ("PBX", "box"),
+        ("Docker", "box"),
+        ("ClickHouse", "box"),
+    ):
+        at.choose(title, block)
+    for title, value in (
+        ("Private address (-a)", world.server.address),
+        ("ClickHouse image (-d)", OLDER),
+        ("PBX address for the server", world.virtual_ip),
+        ("Settle pause (s)", 0.5),
+    ):
+        at.field(title).fill(str(value))
+    for number, host in enumerate((world.second, world.third)):
+        at.page.get_by_role("button", name="Add item").first.click()
+        at.field("Address").nth(number).fill(host.address)
+        at.field("Host key").nth(number).fill(host.host_key)
+    save(desk, "data-flow-cluster", "box")
+
+    desk.server.start_cluster("box")
+    desk.server.processes.finish("cluster", 180)
+
+
+def test_an_install_is_started_from_its_form_and_its_report_is_read(desk: Desk) -> None:
+    """The cluster is filled in, a dry run is offered; switched off, the service is there after it."""
+    start(desk, "install-data-flow")
+    final = desk.run_here()
+    assert final["state_type"] == "COMPLETED", final["state"]["message"]
+    desk.browser.picture("install-run", whole=True)
+    read_report(desk, "install")
+    assert [container.running for container in desk.world.engine.containers] == [True, True]
+
+
+def test_an_upgrade_is_proved_in_its_report(desk: Desk) -> None:
+    """The administrator names the new image in the block; the report says that no row was lost."""
+    block = desk.server.get("/block_types/slug/data-flow-cluster/block_documents/name/box")
+    desk.browser.open(f"/blocks/block/{block['id']}/edit")
+    desk.browser.field("ClickHouse image (-d)").fill(NEWER)
+    desk.browser.press("Save")
+    start(desk, "upgrade-data-flow")
+    final = desk.run_here()
+    assert final["state_type"] == "COMPLETED", final["state"]["message"]
+    desk.browser.picture("upgrade-run", whole=True)
+    read_report(desk, "upgrade")
+    desk.browser.see(re.compile("Nothing was lost"))
+    running = [container.image.tags[0] for container in desk.world.engine.containers if container.running]
+    assert NEWER in running
+
+
+def start(desk: Desk, flow: str) -> None:
+    """Run the cluster's own deployment of the flow, not as a dry run; the run's page is open after it."""
+    at = desk.browser
+    deployment = desk.server.get(f"/deployments/name/{flow}/box")
+    at.open(f"/deployments/deployment/{deployment['id']}?tab=Description")
+    at.see(re.compile("Can go wrong"))
+    at.picture(f"{flow}-deployment")
+    at.open(f"/deployments/deployment/{deployment['id']}/run")
+    at.page.locator("fieldset button").filter(has_text=re.compile("^box$")).wait_for()
+    assert at.field("dry_run").get_attribute("data-state") == "checked"
+    at.field("dry_run").click()
+    at.field("requested_by").fill("anna")
+    at.picture(f"{flow}-form", whole=True)
+    at.press("Submit")
+    at.open(f"/runs/flow-run/{desk.newest_run(deployment['id'])}")
+
+
+def read_report(desk: Desk, verb: str) -> None:
+    """Open the report that the run left, from the run's page."""
+    at = desk.browser
+    at.page.get_by_role("tab", name="Artifacts").click()
+    at.picture(f"{verb}-artifacts")
+    report = demo_run.report(desk.server, at.page.url.rpartition("/")[2].partition("?")[0])
+    assert report is not None
+    at.open(f"/artifacts/artifact/{report['id']}")
+    at.see(re.compile(f"{verb} box", re.IGNORECASE))
+    at.see(re.compile("anna"))
+    at.picture(f"{verb}-report", whole=True)
