@@ -65,7 +65,7 @@ def test_a_cluster_is_a_block_and_one_command(prefect_server: str, capsys: pytes
             assert each.enforce_parameter_schema
         upgrade = found["upgrade-data-flow/prod-eu"]
         with pytest.raises(PrefectHTTPStatusError, match="keep_days"):
-            client.create_flow_run_from_deployment(upgrade.id, parameters={"keep_days": -1})
+            client.create_flow_run_from_deployment(upgrade.id, parameters={"requested_by": "Ada", "keep_days": -1})
         watching = client.read_deployment_by_name("reconcile-data-flow/prod-eu")
         assert [(s.slug, s.active) for s in watching.schedules] == [("every-15-minutes", True)]
 
@@ -85,5 +85,6 @@ def test_a_cluster_is_a_block_and_one_command(prefect_server: str, capsys: pytes
 
 def test_a_cluster_without_a_block_is_refused(prefect_server: str) -> None:
     """A name that is misspelt would make deployments whose runs all fail."""
+    save_cluster("prod-us")
     with pytest.raises(SystemExit, match="no block data-flow-cluster/prod-xx"):
         main(["add", "prod-xx"])
