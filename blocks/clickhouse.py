@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, SecretStr
 from blocks.channel import ChannelTransport
 from blocks.clickhouse_errors import refusal, translated
 from blocks.errors import APIError
+from blocks.mask import no_mask
 from blocks.ssh_client import SshClient
 
 
@@ -82,6 +83,7 @@ class ClickHouse(Block):
     _logo_url = "https://raw.githubusercontent.com/PrefectHQ/prefect/main/docs/logos/prefect-logo-mark-gradient.png"  # type: ignore[assignment]
     _documentation_url = "https://clickhouse.com/docs/interfaces/http"  # type: ignore[assignment]
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    _no_mask = no_mask
 
     port: int = Field(
         default=8123,

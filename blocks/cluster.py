@@ -30,6 +30,8 @@ class PbxNode(BaseModel):
 class DataFlowCluster(Block):
     """A PortSIP PBX HA cluster with its Data Flow server: everything a flow has to know, secrets included.
 
+    When you edit it, choose its five parts anew: the form shows them as not chosen, and would save masked copies.
+
     Example:
         Load a saved cluster:
         ```python

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field, SecretStr
 from blocks.channel import ChannelAdapter
 from blocks.docker_errors import refused, translated
 from blocks.errors import AccessDenied, APIError, CommandFailed, Unreachable
+from blocks.mask import no_mask
 from blocks.rejected import refuse_if_rejected, remember_rejected
 from blocks.ssh_client import SshClient
 
@@ -54,6 +55,7 @@ class DockerHost(Block):
     _logo_url = "https://raw.githubusercontent.com/PrefectHQ/prefect/main/docs/logos/prefect-logo-mark-gradient.png"  # type: ignore[assignment]
     _documentation_url = "https://docs.docker.com/reference/api/engine/"  # type: ignore[assignment]
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    _no_mask = no_mask
 
     sudo: Literal["auto", "always", "never"] = Field(
         default="auto",

@@ -14,6 +14,7 @@ from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from blocks.errors import AccessDenied
+from blocks.mask import no_mask
 from blocks.pbx_client import DataFlowApi, Network, PbxClient
 from blocks.pbx_errors import translated
 from blocks.pbx_rights import require_rights
@@ -52,6 +53,7 @@ class PbxApi(Block):
     _documentation_url = "https://www.portsip.com/docs/"  # type: ignore[assignment]
     # A validation error must not repeat what was entered: the password would be in it.
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    _no_mask = no_mask
 
     host: str = Field(
         title="Address",

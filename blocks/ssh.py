@@ -11,6 +11,7 @@ from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
 
 from blocks.host_key import check
+from blocks.mask import no_mask
 from blocks.pem import repair_pem
 from blocks.rejected import refuse_if_rejected, remember_rejected
 from blocks.ssh_client import SshClient, answered, translated
@@ -36,6 +37,7 @@ class SshHost(Block):
     _logo_url = "https://raw.githubusercontent.com/PrefectHQ/prefect/main/docs/logos/prefect-logo-mark-gradient.png"  # type: ignore[assignment]
     _documentation_url = "https://www.portsip.com/docs/"  # type: ignore[assignment]
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    _no_mask = no_mask
 
     host: str = Field(title="Address", description="IP address or name under which this machine reaches the host.")
     port: int = Field(default=22, ge=1, le=65535, title="SSH port", description="Port of the SSH server, usually 22.")
