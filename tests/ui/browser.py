@@ -83,7 +83,7 @@ class Browser:
 def browser(url: str) -> Iterator[Browser]:
     """Debian's chromium, without a window; the pictures of the last time are removed first."""
     shutil.rmtree(SCREENSHOTS, ignore_errors=True)
-    SCREENSHOTS.mkdir()
+    SCREENSHOTS.mkdir(exist_ok=True)
     expect.set_options(timeout=SLOW)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)

@@ -1,6 +1,6 @@
 """From an empty server to a proved upgrade, by the UI's own forms: what a new administrator does on the first day.
 
-The stories build on one another, in this order; pytest-xdist keeps a group together.
+What a story builds on is a fixture, so that each can also be told alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.sandbox.host import Host
     from tests.ui.conftest import Desk
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("ui")]
+pytestmark = pytest.mark.timeout(600)
 OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
 
 
@@ -53,8 +53,9 @@ def choose_parts(desk: Desk) -> None:
         desk.browser.choose(title, block)
 
 
-def test_blocks_are_made_in_their_forms(desk: Desk) -> None:
-    """Every part of a cluster, and the cluster that picks them from lists."""
+@pytest.fixture(scope="session")
+def saved(desk: Desk) -> Desk:
+    """Every part of a cluster is saved, and the cluster that picks them from lists; it has its deployments."""
     at, world = desk.browser, desk.world
     save_host(desk, "box-control", world.control)
     save_host(desk, "box-server", world.server)
@@ -85,20 +86,36 @@ def test_blocks_are_made_in_their_forms(desk: Desk) -> None:
 
     desk.server.start_cluster("box")
     desk.server.processes.finish("cluster", 180)
+    return desk
 
 
-def test_an_install_is_started_from_its_form_and_its_report_is_read(desk: Desk) -> None:
-    """The cluster is filled in, a dry run is offered; switched off, the service is there after it."""
-    start(desk, "install-data-flow")
-    final = desk.run_here()
+@pytest.fixture(scope="session")
+def installed(saved: Desk) -> Desk:
+    """The service was installed from the form of its deployment; the page of the run is open."""
+    start(saved, "install-data-flow")
+    final = saved.run_here()
     assert final["state_type"] == "COMPLETED", final["state"]["message"]
-    desk.browser.picture("install-run", whole=True)
-    read_report(desk, "install")
-    assert [container.running for container in desk.world.engine.containers] == [True, True]
+    saved.browser.picture("install-run", whole=True)
+    return saved
 
 
-def test_an_upgrade_is_proved_in_its_report(desk: Desk) -> None:
+def test_a_cluster_refers_to_the_blocks_that_were_chosen(saved: Desk) -> None:
+    """It holds no copies of them: a password that is changed later is changed for the cluster."""
+    block = saved.server.get("/block_types/slug/data-flow-cluster/block_documents/name/box")
+    names = {part: told["block_document"]["name"] for part, told in block["block_document_references"].items()}
+    others = {"pbx": "box", "docker": "box", "clickhouse": "box"}
+    assert names == {"control": "box-control", "server": "box-server", **others}
+
+
+def test_an_install_is_started_from_its_form_and_its_report_is_read(installed: Desk) -> None:
+    """The cluster is filled in, a dry run is offered; switched off, the service is there after it."""
+    read_report(installed, "install")
+    assert [container.running for container in installed.world.engine.containers] == [True, True]
+
+
+def test_an_upgrade_is_proved_in_its_report(installed: Desk) -> None:
     """The administrator names the new image in the block; the report says that no row was lost."""
+    desk = installed
     block = desk.server.get("/block_types/slug/data-flow-cluster/block_documents/name/box")
     desk.browser.open(f"/blocks/block/{block['id']}/edit")
     desk.browser.field("ClickHouse image (-d)").fill(NEWER)
@@ -134,9 +151,12 @@ def start(desk: Desk, flow: str) -> None:
 def read_report(desk: Desk, verb: str) -> None:
     """Open the report that the run left, from the run's page."""
     at = desk.browser
+    deployment = desk.server.get(f"/deployments/name/{verb}-data-flow/box")
+    run = desk.newest_run(deployment["id"])
+    at.open(f"/runs/flow-run/{run}")
     at.page.get_by_role("tab", name="Artifacts").click()
     at.picture(f"{verb}-artifacts")
-    report = demo_run.report(desk.server, at.page.url.rpartition("/")[2].partition("?")[0])
+    report = demo_run.report(desk.server, run)
     assert report is not None
     at.open(f"/artifacts/artifact/{report['id']}")
     at.see(re.compile(f"{verb} box", re.IGNORECASE))
