@@ -23,9 +23,6 @@ from flows.core import numbers
 from flows.operating.automations import FOLDER, NAMES, main
 from flows.recreate import Reason, recreate_data_flow
 
-LATER = {"require_approval"}
-"""Parameters that another branch adds to the flow."""
-
 
 def automation(name: str) -> Any:
     """The file as Prefect reads it, with any ids where it names something of the server."""
@@ -47,10 +44,10 @@ def test_the_request_for_a_recreate_is_one_that_the_flow_takes() -> None:
     found = automation("recreate-after-drift")
     given = found.actions[0].parameters
     known = set(recreate_data_flow.parameters.properties)
-    assert set(given) - known <= LATER
+    assert set(given) <= known
     assert (given["dry_run"], given["require_approval"], given["requested_by"]) == (False, True, "automation")
     assert found.trigger.for_each == {"prefect.resource.id"}
-    assert found.trigger.within >= timedelta(seconds=getattr(numbers, "APPROVAL_WAIT", 72 * 3600))
+    assert found.trigger.within >= timedelta(seconds=numbers.APPROVAL_WAIT)
 
 
 def emit(client: SyncPrefectClient, event: str, cluster: str) -> None:
