@@ -67,6 +67,15 @@ class Browser:
                 return
         raise AssertionError(f"{name} was pressed three times: {self.refused}")
 
+    def send(self, dialog: Locator, name: str) -> None:
+        """Press the button that sends this dialog until the server took it and the dialog is gone."""
+        for _ in range(3):
+            dialog.get_by_role("button", name=name).click()
+            with suppress(TimeoutError):
+                dialog.wait_for(state="hidden", timeout=SLOW / 3)
+                return
+        raise AssertionError(f"{name} was pressed three times: {self.refused}")
+
     def see(self, text: str | re.Pattern[str]) -> None:
         """Wait until the page shows it."""
         expect(self.page.get_by_text(text).first).to_be_visible()

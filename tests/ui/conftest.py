@@ -31,15 +31,25 @@ class Desk:
     world: World
     browser: Any
 
+    def deployment(self, flow: str) -> str:
+        """The id of the cluster's own deployment of this flow."""
+        return str(self.server.get(f"/deployments/name/{flow}/box")["id"])
+
     def newest_run(self, deployment: str) -> str:
         """The id of the last run that was started by this deployment."""
         body = {"deployments": {"id": {"any_": [deployment]}}, "sort": "EXPECTED_START_TIME_DESC", "limit": 1}
         return str(self.server.post("/flow_runs/filter", body)[0]["id"])
 
+    def run_shown(self) -> dict[str, Any]:
+        """The run whose page is open."""
+        shown: dict[str, Any] = self.server.get(
+            f"/flow_runs/{self.browser.page.url.rpartition('/')[2].partition('?')[0]}"
+        )
+        return shown
+
     def run_here(self) -> dict[str, Any]:
         """Wait for the end of the run whose page is open."""
-        run = self.browser.page.url.rpartition("/")[2].partition("?")[0]
-        return demo_run.follow(self.server, run, SECONDS, lambda _: None)
+        return demo_run.follow(self.server, str(self.run_shown()["id"]), SECONDS, lambda _: None)
 
 
 @pytest.fixture(scope="session")

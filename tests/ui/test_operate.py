@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.flows.support import wait_until
 from tests.sandbox import demo_run
 
 if TYPE_CHECKING:
@@ -86,13 +87,16 @@ def saved(desk: Desk) -> Desk:
 
     desk.server.start_cluster("box")
     desk.server.processes.finish("cluster", 180)
+    for flow in ("check-data-flow-health", "reconcile-data-flow"):
+        # Their schedules would start one in the middle of a story, which wants to see its own.
+        desk.server.post(f"/deployments/{desk.deployment(flow)}/pause_deployment", {})
     return desk
 
 
 @pytest.fixture(scope="session")
 def installed(saved: Desk) -> Desk:
     """The service was installed from the form of its deployment; the page of the run is open."""
-    start(saved, "install-data-flow")
+    start(saved, "install-data-flow", "Dry run", requested_by="anna")
     final = saved.run_here()
     assert final["state_type"] == "COMPLETED", final["state"]["message"]
     saved.browser.picture("install-run", whole=True)
@@ -113,46 +117,85 @@ def test_an_install_is_started_from_its_form_and_its_report_is_read(installed: D
     assert [container.running for container in installed.world.engine.containers] == [True, True]
 
 
-def test_an_upgrade_is_proved_in_its_report(installed: Desk) -> None:
-    """The administrator names the new image in the block; the report says that no row was lost."""
-    desk = installed
+@pytest.fixture(scope="session")
+def upgraded(installed: Desk) -> Desk:
+    """The administrator named the new image in the block; somebody else approved the upgrade in the UI."""
+    desk, at = installed, installed.browser
     block = desk.server.get("/block_types/slug/data-flow-cluster/block_documents/name/box")
-    desk.browser.open(f"/blocks/block/{block['id']}/edit")
-    desk.browser.field("ClickHouse image (-d)").fill(NEWER)
+    at.open(f"/blocks/block/{block['id']}/edit")
+    at.field("ClickHouse image (-d)").fill(NEWER)
     choose_parts(desk)  # else the form saves copies with masked secrets, which blocks.mask refuses
-    desk.browser.press("Save")
-    start(desk, "upgrade-data-flow")
+    at.press("Save")
+    start(desk, "upgrade-data-flow", "Dry run", "Wait for approval", requested_by="anna")
+    approve(desk, "Berta", "seen the plan")
     final = desk.run_here()
     assert final["state_type"] == "COMPLETED", final["state"]["message"]
-    desk.browser.picture("upgrade-run", whole=True)
-    read_report(desk, "upgrade")
-    desk.browser.see(re.compile("Nothing was lost"))
-    running = [container.image.tags[0] for container in desk.world.engine.containers if container.running]
+    at.picture("upgrade-run", whole=True)
+    return desk
+
+
+def test_an_upgrade_is_approved_and_proved_in_its_report(upgraded: Desk) -> None:
+    """The report says who approved it, and that no row was lost."""
+    read_report(upgraded, "upgrade")
+    upgraded.browser.see(re.compile("Nothing was lost"))
+    upgraded.browser.see(re.compile("Berta"))
+    running = [container.image.tags[0] for container in upgraded.world.engine.containers if container.running]
     assert NEWER in running
 
 
-def start(desk: Desk, flow: str) -> None:
-    """Run the cluster's own deployment of the flow, not as a dry run; the run's page is open after it."""
-    at = desk.browser
-    deployment = desk.server.get(f"/deployments/name/{flow}/box")
-    at.open(f"/deployments/deployment/{deployment['id']}?tab=Description")
+def test_a_health_check_fails_when_the_database_is_killed(upgraded: Desk) -> None:
+    """The run is red and says why in one line; its artifact says what to do."""
+    database = next(each for each in upgraded.world.engine.containers if NEWER in each.image.tags)
+    database.kill(9)
+    wait_until(lambda: not database.running, "ClickHouse to be dead")
+    start(upgraded, "check-data-flow-health")
+    final = upgraded.run_here()
+    assert final["state_type"] == "FAILED", final["state"]["message"]
+    upgraded.browser.see(re.compile("critical: health.service-down"))
+    upgraded.browser.picture("health-run", whole=True)
+    found = upgraded.server.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["health-box"]}}})
+    upgraded.browser.open(f"/artifacts/artifact/{found[0]['id']}")
+    upgraded.browser.see(re.compile("Health of box: critical"))
+    upgraded.browser.picture("health-report", whole=True)
+
+
+def start(desk: Desk, flow: str, *switched: str, **typed: str) -> None:
+    """Run the cluster's own deployment with switches pressed and fields filled in; its run's page is open after it."""
+    at, deployment = desk.browser, desk.deployment(flow)
+    at.open(f"/deployments/deployment/{deployment}?tab=Description")
     at.see(re.compile("Can go wrong"))
     at.picture(f"{flow}-deployment")
-    at.open(f"/deployments/deployment/{deployment['id']}/run")
+    at.open(f"/deployments/deployment/{deployment}/run")
     at.page.locator("fieldset button").filter(has_text=re.compile("^box$")).wait_for()
-    assert at.field("dry_run").get_attribute("data-state") == "checked"
-    at.field("dry_run").click()
-    at.field("requested_by").fill("anna")
+    for name in switched:
+        assert at.field(name).get_attribute("data-state") == ("checked" if name == "Dry run" else "unchecked")
+        at.field(name).click()
+    at.fill(**typed)
     at.picture(f"{flow}-form", whole=True)
     at.press("Submit")
-    at.open(f"/runs/flow-run/{desk.newest_run(deployment['id'])}")
+    at.open(f"/runs/flow-run/{desk.newest_run(deployment)}")
+
+
+def approve(desk: Desk, name: str, comment: str) -> None:
+    """Wait until the run whose page is open asks, read its plan under Resume, and approve it."""
+    at = desk.browser
+    wait_until(lambda: desk.run_shown()["state_name"] == "Suspended", "the run to ask for approval")
+    at.page.reload(wait_until="domcontentloaded")
+    at.page.locator("button[aria-haspopup=menu]").first.click()
+    at.page.get_by_role("menuitem", name="Resume").click()
+    dialog = at.page.get_by_role("dialog")
+    dialog.get_by_text("Select", exact=True).click()
+    at.page.get_by_role("option", name="approve").click()
+    for place, text in enumerate((name, comment)):
+        dialog.locator("textarea").nth(place).fill(text)
+    at.picture("approval")
+    at.send(dialog, "Resume")
 
 
 def read_report(desk: Desk, verb: str) -> None:
     """Open the report that the run left, from the run's page."""
     at = desk.browser
-    deployment = desk.server.get(f"/deployments/name/{verb}-data-flow/box")
-    run = desk.newest_run(deployment["id"])
+    run = desk.newest_run(desk.deployment(f"{verb}-data-flow"))
     at.open(f"/runs/flow-run/{run}")
     at.page.get_by_role("tab", name="Artifacts").click()
     at.picture(f"{verb}-artifacts")
