@@ -143,7 +143,7 @@ def _steps(report: Report) -> str:
             t.step,
             t.outcome.result if t.outcome else "**failed**",
             t.outcome.message if t.outcome else "see above",
-            duration(t.seconds),
+            duration(t.seconds).replace(" ", "\N{NO-BREAK SPACE}"),  # the UI breaks lines in its narrow column
         )
         for t in report.steps
     ]

@@ -88,9 +88,11 @@ def test_findings_stand_by_level_and_say_that_they_were_lowered() -> None:
 def test_a_step_says_how_it_ended_and_how_long_it_took() -> None:
     """Also one that failed."""
     text = markdown(replace(FULL, steps=(*FULL.steps, Timed("recreate", None, 61.0))))
-    assert "| token | changed | generated | 2.0 s |" in text
-    assert "| ssh-key | already so | logs in | 1.0 s |" in text
-    assert "| recreate | **failed** | see above | 1 min 1 s |" in text
+    assert "| token | changed | generated | 2.0\N{NO-BREAK SPACE}s |" in text
+    assert "| ssh-key | already so | logs in | 1.0\N{NO-BREAK SPACE}s |" in text
+    assert (
+        "| recreate | **failed** | see above | 1\N{NO-BREAK SPACE}min\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}s |" in text
+    )
 
 
 def test_the_service_is_told_by_digest() -> None:
