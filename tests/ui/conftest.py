@@ -52,9 +52,12 @@ class Desk:
         return demo_run.follow(self.server, str(self.run_shown()["id"]), SECONDS, lambda _: None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def desk() -> Iterator[Desk]:
-    """A server with the work pool and the types of our blocks, but no block; a worker; a cluster; a browser."""
+    """A server with the work pool and the types of our blocks, but no block; a worker; a cluster; a browser.
+
+    Ended with its module: while Playwright's event loop runs here, Prefect takes every other test for asynchronous.
+    """
     if not shutil.which("chromium") and os.environ.get("CI") != "true":
         pytest.skip("apt-get install chromium")
     from tests.ui.browser import browser

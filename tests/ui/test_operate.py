@@ -54,7 +54,7 @@ def choose_parts(desk: Desk) -> None:
         desk.browser.choose(title, block)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def saved(desk: Desk) -> Desk:
     """Every part of a cluster is saved, and the cluster that picks them from lists; it has its deployments."""
     at, world = desk.browser, desk.world
@@ -93,7 +93,7 @@ def saved(desk: Desk) -> Desk:
     return desk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed(saved: Desk) -> Desk:
     """The service was installed from the form of its deployment; the page of the run is open."""
     start(saved, "install-data-flow", "Dry run", requested_by="anna")
@@ -117,7 +117,7 @@ def test_an_install_is_started_from_its_form_and_its_report_is_read(installed: D
     assert [container.running for container in installed.world.engine.containers] == [True, True]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def upgraded(installed: Desk) -> Desk:
     """The administrator named the new image in the block; somebody else approved the upgrade in the UI."""
     desk, at = installed, installed.browser
@@ -151,7 +151,7 @@ def test_a_health_check_fails_when_the_database_is_killed(upgraded: Desk) -> Non
     start(upgraded, "check-data-flow-health")
     final = upgraded.run_here()
     assert final["state_type"] == "FAILED", final["state"]["message"]
-    upgraded.browser.see(re.compile("critical: health.service-down"))
+    assert final["state"]["message"].startswith("critical: health.service-down")
     upgraded.browser.picture("health-run", whole=True)
     found = upgraded.server.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["health-box"]}}})
     upgraded.browser.open(f"/artifacts/artifact/{found[0]['id']}")
