@@ -21,6 +21,8 @@ from tests.sandbox.sftp import Files
 if TYPE_CHECKING:
     from tests.sandbox.host import Host
 
+CHANNEL_SUCCESS = b"\x63"
+"""The message that says yes to a request (RFC 4254, 99)."""
 _LOG = logging.getLogger("sandbox.sshd")  # a broken connection is part of the play: nothing of it is printed
 _LOG.addHandler(logging.NullHandler())
 _LOG.propagate = False
@@ -54,7 +56,7 @@ class SshServer:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        transport = paramiko.Transport(connection)
+        transport = Transport(connection)
         transport.set_log_channel(_LOG.name)
         transport.local_version = "SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13.14"
         transport.add_server_key(self._host.key)
@@ -75,10 +77,27 @@ class SshServer:
             self._transports.discard(transport)
 
 
+class Transport(paramiko.Transport):
+    """Starts a command once the client was told that it will run, as a real sshd does.
+
+    Started at once, a short command can close its channel before that answer: "Channel closed", on a busy machine only.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self.commands: dict[int, threading.Thread] = {}
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)
+        told = data.asbytes()
+        if told[:1] == CHANNEL_SUCCESS and (command := self.commands.pop(int.from_bytes(told[1:5], "big"), None)):
+            command.start()
+
+
 class Session(paramiko.ServerInterface):
     """What one connection may do."""
 
-    def __init__(self, host: Host, transport: paramiko.Transport) -> None:
+    def __init__(self, host: Host, transport: Transport) -> None:
         self._host, self._transport = host, transport
         self._forwarded: dict[int, socket.socket] = {}
 
@@ -121,7 +140,10 @@ class Session(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         """Run a command."""
-        threading.Thread(target=ssh_command.run, args=(self._host, channel, command.decode()), daemon=True).start()
+        words = (self._host, channel, command.decode())
+        self._transport.commands[channel.remote_chanid] = threading.Thread(
+            target=ssh_command.run, args=words, daemon=True
+        )
         return True
 
     def check_channel_direct_tcpip_request(
