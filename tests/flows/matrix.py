@@ -79,11 +79,11 @@ REFUSALS = (
         "upgrade.image-version",
         daily=True,
     ),
-    Case("upgrade", "quiesce", "stuck mutation", REFUSED, _stuck_mutation, "mutations are not done", daily=True),
+    Case("upgrade", "quiesce", "stuck mutation", REFUSED, _stuck_mutation, "mutations are not done"),
 )
 
 BEFORE_THE_SCRIPT = (
-    Case("upgrade", "stop-clickhouse", "deaf", RECOVERED, FAULTS["clickhouse-deaf"], "exit code 137", daily=True),
+    Case("upgrade", "stop-clickhouse", "deaf", RECOVERED, FAULTS["clickhouse-deaf"], "exit code 137"),
     Case(
         "upgrade",
         "restore-point",
@@ -98,15 +98,13 @@ BEFORE_THE_SCRIPT = (
 HOWS = ("exit", "error-line", "kill")
 
 
-def _once(kind: str, number: int, step: int, *, variant: str = "22.8", daily: bool = False) -> Case:
+def _once(kind: str, number: int, step: int, *, variant: str = "22.8") -> Case:
     how = HOWS[number % 3]
     fault = f"{how} at step {step} once" + (f" {variant}" if variant != "22.8" else "")
-    return Case(kind, "script", fault, RECOVERED, _script(step, how), once=step, variant=variant, daily=daily)
+    return Case(kind, "script", fault, RECOVERED, _script(step, how), once=step, variant=variant)
 
 
-IN_THE_SCRIPT_ONCE = tuple(
-    _once("upgrade", number, step, daily=step == 16) for number, step in enumerate(UPGRADE_STEPS)
-)
+IN_THE_SCRIPT_ONCE = tuple(_once("upgrade", number, step) for number, step in enumerate(UPGRADE_STEPS))
 """Whatever step the script dies at, in one of three ways: the service comes back, and each row is found."""
 
 IN_THE_SCRIPT_EVERY_TIME = tuple(

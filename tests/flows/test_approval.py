@@ -54,6 +54,7 @@ def form(run: FlowRun) -> dict[str, Any]:
     return {each.key.rpartition("-")[2]: each.decoded_value for each in found}
 
 
+@pytest.mark.matrix
 def test_an_approved_plan_is_carried_out_and_a_retry_does_not_ask_again(world: World, cluster: Any) -> None:
     """While it waits it needs no lock; the same plan is approved once, and the report says by whom and when."""
     place = world.control.path(f"{STATE}/change.lock")

@@ -79,6 +79,7 @@ def test_each_fault_is_found_and_a_change_of_level_told_once(world: World, clust
     assert health == [f"dataflow.health.{word}" for word in ("critical", "warning", "critical", "ok")]
 
 
+@pytest.mark.matrix
 def test_drift_is_noticed_told_once_and_ended_by_a_recreate(world: World, cluster: Any) -> None:
     """A change that makes no containers records what is true once, and hides no drift; new containers, a new record."""
     from flows.recreate import recreate_data_flow

@@ -124,6 +124,7 @@ def test_a_killed_worker_in_the_middle_of_the_script(
     assert (again.message, again.report) == ("no change holds the cluster", "")
 
 
+@pytest.mark.matrix
 def test_a_service_left_down(there: World, prefect_server: str) -> None:
     """It is critical and the run fails; by default nothing is touched; with `recover` it is started, proved, closed."""
     block = block_of(there)

@@ -70,6 +70,7 @@ def test_outside_the_window_only_a_start_and_what_is_urgent_are_done(world: Worl
     assert "outside-window" not in started.report
 
 
+@pytest.mark.matrix
 def test_a_change_is_postponed_with_its_approval(world: World, cluster: Any, shut: Any) -> None:
     """The same order comes once when the window opens, however often it is given, and nobody is asked again then."""
     settings: dict[str, Any] = {"verb": "restart", "require_approval": True, "outside_window": "postpone"}
