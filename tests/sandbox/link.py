@@ -118,7 +118,10 @@ class Link:
                 if not up and self._counted(len(data)):
                     return self.cut()
             self._flowing.wait()
-            sink.shutdown(socket.SHUT_WR)
+            with self._guard:
+                if pair not in self._pairs:
+                    return None  # it was cut: a polite end must not come before the reset
+                sink.shutdown(socket.SHUT_WR)
         except OSError:
             self._forget(pair)
             return _reset(*pair)
