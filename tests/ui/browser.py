@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -55,26 +55,22 @@ class Browser:
         raise AssertionError(f"{option} could not be chosen under {title}")
 
     def press(self, name: str) -> None:
-        """Press the button that sends a form, and wait until its page is left.
-
-        A server that is busy for the moment says so (503), and as a person one presses again.
-        """
-        before = self.page.url
-        for _ in range(3):
-            self.page.get_by_role("button", name=name, exact=True).click()
-            with suppress(TimeoutError):
-                self.page.wait_for_url(lambda url: url != before, timeout=SLOW / 3)
-                return
-        raise AssertionError(f"{name} was pressed three times: {self.refused}")
+        """Press the button that sends a form, and wait until its page is left."""
+        before, button = self.page.url, self.page.get_by_role("button", name=name, exact=True)
+        self._insist(button, lambda: self.page.wait_for_url(lambda url: url != before, timeout=SLOW / 3))
 
     def send(self, dialog: Locator, name: str) -> None:
-        """Press the button that sends this dialog until the server took it and the dialog is gone."""
+        """Press the button that sends this dialog, and wait until the dialog is gone."""
+        button = dialog.get_by_role("button", name=name)
+        self._insist(button, lambda: dialog.wait_for(state="hidden", timeout=SLOW / 3))
+
+    def _insist(self, button: Locator, taken: Callable[[], None]) -> None:
+        """Press it until the server took it: one that is busy for the moment says 503, and a person presses again."""
         for _ in range(3):
-            dialog.get_by_role("button", name=name).click()
+            button.click()
             with suppress(TimeoutError):
-                dialog.wait_for(state="hidden", timeout=SLOW / 3)
-                return
-        raise AssertionError(f"{name} was pressed three times: {self.refused}")
+                return taken()
+        raise AssertionError(f"{button} was pressed three times: {self.refused}")
 
     def see(self, text: str | re.Pattern[str]) -> None:
         """Wait until the page shows it."""

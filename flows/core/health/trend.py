@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
+from statistics import linear_regression
 
 DAY = 86400.0
 HOURS, DAYS = 24, 30
@@ -53,9 +54,7 @@ def per_day(points: Sequence[Point], name: str, days: float = 7) -> float | None
     ]
     if len(seen) < 2 or (seen[-1][0] - seen[0][0]) * DAY < LEAST_SPAN:
         return None
-    middle = sum(x for x, _ in seen) / len(seen)
-    mean = sum(y for _, y in seen) / len(seen)
-    return float(sum((x - middle) * (y - mean) for x, y in seen) / sum((x - middle) ** 2 for x, _ in seen))
+    return linear_regression(*zip(*seen, strict=True)).slope
 
 
 def days_until_full(points: Sequence[Point]) -> float | None:
