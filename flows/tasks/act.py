@@ -12,6 +12,7 @@ from flows.core.script import Transcript, failure
 from flows.core.words import duration
 from flows.errors import ScriptFailed
 from flows.tasks.change_lock import mark
+from flows.tasks.left_behind import transcript_of
 from flows.tasks.policy import LOOK, told
 from flows.tasks.script import run_folder, start_and_follow
 
@@ -33,10 +34,15 @@ def recreate(
 ) -> Told[Transcript | None]:
     """Run the vendor's script in a run folder of its own, or attach to the one that this change started before.
 
-    Yields `None` when nothing had to run. Raises `ScriptFailed`, `ScriptStillRunning`, `ChangeLocked`.
+    When nothing has to run it yields what this change's script left that ended while nobody followed it, or `None`.
+    Raises `ScriptFailed`, `ScriptStillRunning`, `ChangeLocked`.
     """
     if not needed and not lock.runs:
-        return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
+        if (transcript := transcript_of(cluster, lock)) is None:
+            return told(Outcome("recreate", False, "the service runs with the wanted images"), None)
+        since = f"; the script of this change has ended meanwhile, exit code {transcript.exit_code}"
+        transcript = replace(transcript, verb=argv[2])
+        return told(Outcome("recreate", False, f"the service runs with the wanted images{since}"), transcript)
     return told(*_to_its_end(cluster, lock, folder, argv, "recreate"))
 
 

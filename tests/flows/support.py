@@ -87,6 +87,7 @@ def lock_of(world: World) -> dict[str, Any]:
 def job_of(world: World) -> dict[str, Any]:
     """The state of the script that the lock names."""
     place = world.control.path(f"{STATE}/runs/{lock_of(world)['script']}/state.json")
+    wait_until(place.exists, "the state of the script, which is written beside its first steps")
     said: dict[str, Any] = json.loads(place.read_text())
     return said
 
@@ -176,14 +177,20 @@ class FlowRun:
 
 
 def quick_block(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The cluster's block with quick time-outs, and a follower that asks often and gives a frozen link up early."""
+    """The cluster's block, with a follower that asks often and soon takes a silent last line for a question."""
     from flows.tasks.pull import pull_images
     from tests.sandbox.saved_blocks import cluster_block
 
     monkeypatch.setattr("flows.install.pull_images", pull_images.with_options(retry_delay_seconds=0))
-    for name, seconds in {"WAIT": 0.5, "ANSWER": 1.5, "RECONNECT": 0.1}.items():
-        monkeypatch.setattr(f"flows.tasks.script.FOLLOW_{name}", seconds)
+    monkeypatch.setattr("flows.tasks.script.FOLLOW_WAIT", 0.5)
     monkeypatch.setattr("flows.tasks.script.PROMPT_AFTER", 0.5)
-    whole = cluster_block(world, "sandbox")
-    control = whole.control.model_copy(update={"connect_timeout": 2, "command_timeout": 20})
+    return cluster_block(world, "sandbox")
+
+
+def impatient_block(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same, with a follower that gives a frozen or refused link up early."""
+    for name, seconds in {"ANSWER": 3, "RECONNECT": 0.1}.items():
+        monkeypatch.setattr(f"flows.tasks.script.FOLLOW_{name}", seconds)
+    whole = quick_block(world, monkeypatch)
+    control = whole.control.model_copy(update={"connect_timeout": 4, "command_timeout": 20})
     return whole.model_copy(update={"control": control})

@@ -14,10 +14,10 @@ from tests.flows.support import (
     FlowRun,
     completed_with_one_start,
     hold,
+    impatient_block,
     job_of,
     lock_of,
     meanwhile,
-    quick_block,
     starts,
     wait_for_step,
     wait_until,
@@ -31,7 +31,7 @@ from tests.sandbox.world import World
 @pytest.fixture
 def block(world: World, prefect_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The cluster's block, impatient."""
-    return quick_block(world, monkeypatch)
+    return impatient_block(world, monkeypatch)
 
 
 LOST = "Lost sight of pbx01, where the script goes on by itself"
