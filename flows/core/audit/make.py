@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from flows.core.audit.plain import filled
@@ -24,13 +24,14 @@ TOLD_APART = frozenset({"kind", "cluster", "reason", "requested_by", "ticket"})
 
 @dataclass(frozen=True)
 class Told:
-    """What the report does not know of its run; `software` is the version of these flows, `late`: see the record."""
+    """What the report does not know of its run; the record tells what each is."""
 
     run: str
     attempt: int
     trigger: Trigger
     software: str
     late: bool = False
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 def record_of(report: Report, told: Told, mask: Callable[[str], str]) -> ChangeRecord:
@@ -75,6 +76,7 @@ def record_of(report: Report, told: Told, mask: Callable[[str], str]) -> ChangeR
         problem=report.problem,
         summary=summary(report),
         software=told.software,
+        digests={**told.digests},
         late=told.late,
     )
     return filled(ChangeRecord, _masked(asdict(made), mask))

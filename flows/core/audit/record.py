@@ -85,6 +85,7 @@ class ChangeRecord:
     `id` names the record, `change` the folder on pbx01 that several runs may share. `outcome` is the word of the run's
     report (done, dry run, refused, failed, cancelled, postponed, …); `late`: somebody else wrote it, because the run
     died. `before` and `after` are the images that were seen, `wanted` those that were ordered. `plan` is its hash.
+    `digests` are the SHA-256 of what is kept beside the record: the report's text, the snapshots of all tables.
     """
 
     id: str
@@ -125,6 +126,7 @@ class ChangeRecord:
     problem: str = ""
     summary: str = ""
     software: str = ""
+    digests: dict[str, str] = field(default_factory=dict)
     late: bool = False
 
     @property

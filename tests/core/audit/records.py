@@ -52,7 +52,7 @@ REPORT = Report(
     ),
     approval=Approval(True, "Grace", "2027-01-15 07:50:00+00:00", "abc", "go"),
 )
-TOLD = Told("run-1", 2, Trigger("schedule", "weekly", "upgrade-data-flow/prod-eu"), "0.1.0")
+TOLD = Told("run-1", 2, Trigger("schedule", "weekly", "upgrade-data-flow/prod-eu"), "0.1.0", digests={"report": "ab12"})
 
 
 def record(report: Report = REPORT, told: Told = TOLD) -> ChangeRecord:

@@ -1,0 +1,148 @@
+"""Where Prefect, the audit logs and the hosts tell different stories: each disagreement is a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+
+from flows.core.audit.ending import End, is_final
+from flows.core.audit.history import Log, Past, Trace, moment
+from flows.core.audit.record import ChangeRecord
+from flows.core.findings import Finding, Level
+from flows.core.numbers import AUDIT_SLACK, AUDIT_UNENDED
+from flows.core.words import utc
+
+_HINTS = {
+    "audit.log-not-read": (Level.ERROR, "Settle why, and audit again: of this cluster only Prefect's word was heard."),
+    "audit.chain-broken": (
+        Level.ERROR,
+        "Somebody with access to pbx01 changed its log. The artifacts of the runs hold the records as they were.",
+    ),
+    "audit.half-written": (Level.NOTE, "Nothing, where pbx01 was rebooted or its disk was full at that time."),
+    "audit.record-not-understood": (Level.WARNING, "Update this worker: a newer version wrote the line."),
+    "audit.record-gone": (Level.ERROR, "Ask who has access to pbx01: the log was put back or written anew."),
+    "audit.artifact-differs": (Level.ERROR, "Believe the log where its chain is whole; ask who has access to Prefect."),
+    "audit.contradiction": (Level.ERROR, "Open the run: states can be set by hand in the UI. The record holds."),
+    "audit.run-without-record": (Level.ERROR, "Look at the run's logs; what it did stands in its run folder on pbx01."),
+    "audit.half-recorded": (Level.WARNING, "Run reconcile-data-flow: it settles what a dead run left, and records it."),
+    "audit.before-the-log": (Level.NOTE, "Nothing: they ran before these flows wrote records."),
+    "audit.record-without-run": (
+        Level.WARNING,
+        "Somebody deleted runs, a retention did, or Prefect's database was lost: the log holds what they did.",
+    ),
+    "audit.by-hand": (
+        Level.WARNING,
+        "Ask who did it and why. Run check-data-flow-health: it tells what differs from the last recorded change.",
+    ),
+}
+FINDINGS = {name: level for name, (level, _) in _HINTS.items()}
+"""Every id that is made here, with its level."""
+
+_NEVER_WORKED = frozenset({End.COLLISION, End.WAITING, End.RUNNING})
+
+
+def disagreements(past: Sequence[Past], logs: Sequence[Log], now: float) -> tuple[Finding, ...]:
+    """All of them, by cluster; the worst first is the reader's business."""
+    found = [finding for log in logs for finding in _of_log(log, [p for p in past if p.cluster == log.cluster], now)]
+    return (*found, *(finding for each in past for finding in _of_run(each)))
+
+
+def _finding(name: str, message: str) -> Finding:
+    level, hint = _HINTS[name]
+    return Finding(name, level, message, hint)
+
+
+def _of_log(log: Log, past: Sequence[Past], now: float) -> Iterator[Finding]:
+    where = f"{log.cluster}: "
+    if log.proof is None:
+        yield _finding("audit.log-not-read", f"{where}the audit log on pbx01 could not be read: {log.trouble}")
+        return
+    for fault in log.proof.faults:
+        yield _finding("audit.chain-broken", where + fault.message)
+    for note in log.proof.notes:
+        yield _finding("audit.half-written", where + note)
+    for number, why in log.unread:
+        yield _finding("audit.record-not-understood", f"{where}line {number}: {why}")
+    yield from _runs(log, past)
+    yield from _by_hand(log, past, now)
+
+
+def _runs(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
+    began = min((moment(record.started) for record in log.records), default=float("inf"))
+    missing = [each for each in past if _misses_a_record(each)]
+    if early := [each for each in missing if each.started < began]:
+        yield _finding(
+            "audit.before-the-log", f"{log.cluster}: {len(early)} runs are older than the log: {_few(early)}"
+        )
+    for each in missing:
+        if each.started >= began:
+            dead = each.ending.word in (End.DIED, End.SERVER_AWAY)
+            name = "audit.half-recorded" if dead else "audit.run-without-record"
+            yield _finding(name, f"{_which(each)}: {each.ending.word}, and no record of it ({each.ending.why})")
+    if orphans := [each for each in past if each.run is None]:
+        message = f"Prefect does not know {len(orphans)} runs that the log records: {_few(orphans)}"
+        yield _finding("audit.record-without-run", f"{log.cluster}: {message}")
+
+
+def _misses_a_record(past: Past) -> bool:
+    run, word = past.run, past.ending.word
+    if run is None or run.started is None or past.kind == "reconcile" or word in _NEVER_WORKED:
+        return False
+    return past.record is None or not (is_final(past.record, run) or word is End.NO_ANSWER)
+
+
+def _of_run(past: Past) -> Iterator[Finding]:
+    if past.ending.contradiction:
+        yield _finding("audit.contradiction", f"{_which(past)}: {past.ending.contradiction}")
+    copy = past.run.artifact if past.run else None
+    if copy is None:
+        return
+    there = next((record for record in past.records if record.id == copy.id), None)
+    if there is None:
+        yield _finding("audit.record-gone", f"{_which(past)}: its artifact holds record {copy.id}, the log does not")
+    elif there != copy:
+        names = ", ".join(differing(there, copy))
+        yield _finding("audit.artifact-differs", f"{_which(past)}: log and artifact tell different things: {names}")
+
+
+def differing(one: ChangeRecord, other: ChangeRecord) -> tuple[str, ...]:
+    """The fields in which two records differ."""
+    return tuple(each.name for each in fields(ChangeRecord) if getattr(one, each.name) != getattr(other, each.name))
+
+
+def _by_hand(log: Log, past: Sequence[Past], now: float) -> Iterator[Finding]:
+    """Traces that no run of ours was at work for; before the first record nothing can be told."""
+    began = min((moment(record.started) for record in log.records), default=now)
+    ids = {each.id for each in past}
+    spans = [(each.started - AUDIT_SLACK, _until(each) + AUDIT_SLACK) for each in past if _worked(each)]
+    for trace in sorted(log.traces, key=lambda each: each.at):
+        if trace.at >= began and not _explained(trace, ids, spans):
+            message = f"{log.cluster}: {trace.what}, {utc(trace.at)}: no run of these flows was at work then"
+            yield _finding("audit.by-hand", message)
+
+
+def _explained(trace: Trace, ids: set[str], spans: Sequence[tuple[float, float]]) -> bool:
+    return trace.run in ids if trace.run else any(start <= trace.at <= end for start, end in spans)
+
+
+def _worked(past: Past) -> bool:
+    if past.ending.word in _NEVER_WORKED - {End.RUNNING}:
+        return False
+    # A run without a whole record may have done anything; one with a record says what it did.
+    return past.record is None or past.record.late or any(record.changed for record in past.records)
+
+
+def _until(past: Past) -> float:
+    """A script goes on after the end of its run, so the end of one that died is not the end of its traces."""
+    if past.ended is None or past.ending.word in (End.DIED, End.SERVER_AWAY, End.STILL_RUNNING, End.CANCELLED):
+        return max(past.ended or 0, past.started + AUDIT_UNENDED)
+    return past.ended
+
+
+def _which(past: Past) -> str:
+    return f"{past.cluster or 'a cluster that it does not tell'}: {past.name}, {utc(past.started)} (run {past.id})"
+
+
+def _few(past: Sequence[Past]) -> str:
+    named = ", ".join(f"{each.name} ({utc(each.started)})" for each in past[:3])
+    return named + (f" and {len(past) - 3} more" if len(past) > 3 else "")
