@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from itertools import accumulate
 
 from flows.core.audit.ending import End, is_final
-from flows.core.audit.history import Log, Past, Trace, moment
+from flows.core.audit.history import Log, Past, moment
 from flows.core.audit.record import ChangeRecord
 from flows.core.findings import Finding, Level
 from flows.core.numbers import AUDIT_SLACK, AUDIT_UNENDED
@@ -114,15 +116,15 @@ def _by_hand(log: Log, past: Sequence[Past], now: float) -> Iterator[Finding]:
     """Traces that no run of ours was at work for; before the first record nothing can be told."""
     began = min((moment(record.started) for record in log.records), default=now)
     ids = {each.id for each in past}
-    spans = [(each.started - AUDIT_SLACK, _until(each) + AUDIT_SLACK) for each in past if _worked(each)]
+    worked = [each for each in past if _worked(each)]  # they stand in the order of their starts
+    starts = [each.started - AUDIT_SLACK for each in worked]
+    ends = [*accumulate((_until(each) + AUDIT_SLACK for each in worked), max)]
     for trace in sorted(log.traces, key=lambda each: each.at):
-        if trace.at >= began and not _explained(trace, ids, spans):
+        before = bisect_right(starts, trace.at)
+        explained = trace.run in ids if trace.run else before > 0 and trace.at <= ends[before - 1]
+        if trace.at >= began and not explained:
             message = f"{log.cluster}: {trace.what}, {utc(trace.at)}: no run of these flows was at work then"
             yield _finding("audit.by-hand", message)
-
-
-def _explained(trace: Trace, ids: set[str], spans: Sequence[tuple[float, float]]) -> bool:
-    return trace.run in ids if trace.run else any(start <= trace.at <= end for start, end in spans)
 
 
 def _worked(past: Past) -> bool:
