@@ -85,7 +85,7 @@ class ChangeRecord:
     `id` names the record, `change` the folder on pbx01 that several runs may share. `outcome` is the word of the run's
     report (done, dry run, refused, failed, cancelled, postponed, …); `late`: somebody else wrote it, because the run
     died. `before` and `after` are the images that were seen, `wanted` those that were ordered. `plan` is its hash.
-    `digests` are the SHA-256 of what is kept beside the record: the report's text, the snapshots of all tables.
+    `digests` are the SHA-256 of what is kept beside the record, by file name: the report, the snapshots of all tables.
     """
 
     id: str

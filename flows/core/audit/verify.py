@@ -58,34 +58,35 @@ class ChainProof:
         return "; ".join((said, *self.notes))
 
     def _vouching(self) -> str:
-        if self.vouched >= self.lines:
+        last = self.head.number if self.head else 0
+        if self.vouched >= last:
             return "vouched for by a hash that was noted elsewhere" if self.lines else "and nothing noted elsewhere"
         if not self.vouched:
             return "but no hash noted elsewhere vouches for them: they may have been written anew, or their end cut off"
-        newer = _named(self.vouched + 1, self.lines)
+        newer = _named(self.vouched + 1, last)
         return f"vouched for up to line {self.vouched}; {newer} may have been written anew, or others cut off"
 
 
-def verify(text: str, heads: Iterable[Head] = ()) -> ChainProof:
-    """Look at a whole log, with the heads of it that were noted elsewhere."""
-    return prove([link for link, _ in entries(text)], heads)
+def verify(text: str, heads: Iterable[Head] = (), first: int = 1) -> ChainProof:
+    """Look at a log, with the heads of it that were noted elsewhere; `first` is the line that a part begins with."""
+    return prove([link for link, _ in entries(text)], heads, first)
 
 
-def prove(links: Sequence[Link], heads: Iterable[Head] = ()) -> ChainProof:
+def prove(links: Sequence[Link], heads: Iterable[Head] = (), first: int = 1) -> ChainProof:
     """The same from the links of its lines, in the order of the file."""
     whole = {link.number: link for link in reversed(links) if link.fits}  # of a number that is there twice, the first
     chain = [whole[number] for number in sorted(whole)]
-    most = chain[-1].number if chain else 0
-    faults = [*_gone(links, chain), *_odd_lines(links, whole), *_moved(links), *_unlinked(chain)]
+    most = chain[-1].number if chain else first - 1
+    faults = [*_gone(links, [Link(0, first - 1), *chain]), *_odd_lines(links, whole), *_moved(links), *_unlinked(chain)]
     broken, vouched = _against(whole, most, heads)
-    first = min((fault.first for fault in faults), default=vouched + 1)
+    wrong = min((fault.first for fault in faults), default=vouched + 1)
     head = Head(most, whole[most].hash) if chain else None
-    return ChainProof(len(chain), head, (*faults, *broken), tuple(_notes(links)), min(vouched, first - 1))
+    return ChainProof(len(chain), head, (*faults, *broken), tuple(_notes(links)), min(vouched, wrong - 1))
 
 
 def _gone(links: Sequence[Link], chain: Sequence[Link]) -> Iterator[Fault]:
     """Numbers that are missing: edited where as many other lines stand in their place, else deleted."""
-    for before, after in pairwise([Link(0), *chain]):
+    for before, after in pairwise(chain):
         first, last = before.number + 1, after.number - 1
         missing = last - first + 1
         if missing < 1:
@@ -137,7 +138,7 @@ def _against(whole: dict[int, Link], most: int, heads: Iterable[Head]) -> tuple[
         said = f"{_named(most + 1, last.number)}: cut off; line {last.number} was noted{_where(last)}"
         faults.append(Fault(Tampering.CUT_OFF, most + 1, last.number, said))
     if other := [head for head in noted if head.number in whole and whole[head.number].hash != head.hash]:
-        first = max((number for number in agreeing if number < other[0].number), default=0) + 1
+        first = max((number for number in agreeing if number < other[0].number), default=min(whole) - 1) + 1
         last = other[-1]
         said = f"{_named(first, last.number)}: written anew, at least in part; line {other[0].number} was noted "
         faults.append(Fault(Tampering.REWRITTEN, first, last.number, f"{said}with another hash{_where(other[0])}"))

@@ -41,7 +41,7 @@ def test_a_record_holds_what_an_auditor_asks_for() -> None:
     assert [(r.table, r.before, r.after, r.lost, r.verdict) for r in made.rows] == [
         ("default.cdr", 100, 103, 0, "GREW")
     ]
-    assert (made.verdict, made.downtime, made.outcome, made.digests) == ("GREW", 31.25, "done", {"report": "ab12"})
+    assert (made.verdict, made.downtime, made.outcome, made.digests) == ("GREW", 31.25, "done", {**TOLD.digests})
     assert [(s.step, s.result, s.seconds) for s in made.stages] == [
         ("look", "looked", 0.4),
         ("upgrade", "changed", 20.123),
