@@ -6,12 +6,11 @@ that has to be compared with the one that Prefect keeps.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from flows.core.audit.chain import Head, entries
+from flows.core.audit.chain import Head, digest, entries
 from flows.core.audit.disagree import differing
 from flows.core.audit.plain import filled
 from flows.core.audit.record import ChangeRecord, as_json, from_json, from_values
@@ -81,7 +80,7 @@ def _altered(files: Mapping[str, str], record: ChangeRecord, log: str, part: Par
     for name, wanted in _digests(record).items():
         if name not in files:
             yield f"{name} is missing"
-        elif hashlib.sha256(files[name].encode("utf-8", "surrogatepass")).hexdigest() != wanted:
+        elif digest(files[name]) != wanted:
             yield f"{name} is not the one that the record was made with"
     for name in sorted(files.keys() - {RECORD, LOG, HEADS, *_digests(record)}):
         yield f"{name} was added: the record does not name it"
@@ -100,7 +99,7 @@ def _record(record: ChangeRecord, log: str) -> Iterator[str]:
 
 
 def _digests(record: ChangeRecord) -> dict[str, str]:
-    return {**record.digests, **({TRANSCRIPT: record.script.sha256} if record.script else {})}
+    return {**record.digests, **({TRANSCRIPT: record.script.sha256} if record.script and record.script.sha256 else {})}
 
 
 def _notes(log: str, heads: Sequence[Head]) -> Iterator[str]:

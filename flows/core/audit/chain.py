@@ -59,7 +59,18 @@ def line(head: Head | None, record: dict[str, Any]) -> str:
     """The line to append to a log that ends with this head (None: to an empty one)."""
     number, previous = (head.number + 1, head.hash) if head else (1, BEGIN)
     text = canonical({"number": number, "previous": previous, "record": record})
-    return f"{_hash(text)} {text}\n"
+    return f"{digest(text)} {text}\n"
+
+
+def next_line(end: str, record: dict[str, Any]) -> str:
+    """The line to append to a log with this end; "" where it holds the record already, whose answer was lost.
+
+    It begins a new line where a writer was interrupted: what that left is not touched.
+    """
+    plain = json.loads(canonical(record))
+    if any(there == plain for _, there in entries(end)):
+        return ""
+    return ("" if end.endswith("\n") or not end else "\n") + line(head_of(end), record)
 
 
 def entries(text: str) -> Iterator[tuple[Link, dict[str, Any]]]:
@@ -91,8 +102,9 @@ def _entry(place: int, text: str, *, ended: bool) -> tuple[Link, dict[str, Any]]
         return Link(place, ended=ended), {}
     if type(number) is not int or number < 1 or not isinstance(previous, str) or not isinstance(record, dict):
         return Link(place, ended=ended), {}
-    return Link(place, number, previous, stated, _hash(body), ended), record
+    return Link(place, number, previous, stated, digest(body), ended), record
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
+    """The SHA-256 of a text, as `sha256sum` tells it of a file with it."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -24,7 +23,10 @@ TOLD_APART = frozenset({"kind", "cluster", "reason", "requested_by", "ticket"})
 
 @dataclass(frozen=True)
 class Told:
-    """What the report does not know of its run; the record tells what each is."""
+    """What the report does not know of its run; the record tells what each is.
+
+    `transcript` is the SHA-256 of the script's log as pbx01 tells it: of a late report we have only the last lines.
+    """
 
     run: str
     attempt: int
@@ -32,6 +34,7 @@ class Told:
     software: str
     late: bool = False
     digests: Mapping[str, str] = field(default_factory=dict)
+    transcript: str = ""
 
 
 def record_of(report: Report, told: Told, mask: Callable[[str], str]) -> ChangeRecord:
@@ -70,7 +73,7 @@ def record_of(report: Report, told: Told, mask: Callable[[str], str]) -> ChangeR
         rows=_rows(report),
         verdict=proof.verdict.word if proof else "",
         downtime=_rounded(report.downtime if report.downtime is not None or proof is None else proof.downtime),
-        script=_script(report.transcript) if report.transcript else None,
+        script=_script(report.transcript, told.transcript) if report.transcript else None,
         restore_point=state.restore_point if state else "",
         way_back=report.way_back,
         problem=report.problem,
@@ -88,11 +91,6 @@ def parameters(order: Order) -> dict[str, str]:
     values = {name: value for name, value in asdict(order).items() if name not in TOLD_APART}
     differing = {name: value for name, value in values.items() if name == "dry_run" or value != getattr(plain, name)}
     return {name: ", ".join(value) if isinstance(value, tuple) else str(value) for name, value in differing.items()}
-
-
-def digest(lines: tuple[str, ...]) -> str:
-    """The SHA-256 of a transcript, as `sha256sum` tells it of the log with these lines."""
-    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _stages(report: Report) -> tuple[Stage, ...]:
@@ -113,13 +111,13 @@ def _rows(report: Report) -> tuple[Rows, ...]:
     return tuple(Rows(f"{t.database}.{t.name}", None, t.rows) for t in report.tables.tables) if report.tables else ()
 
 
-def _script(script: Transcript) -> Script:
+def _script(script: Transcript, sha256: str) -> Script:
     return Script(
         script.verb,
         script.folder,
         script.exit_code,
         len(script.lines),
-        digest(script.lines),
+        sha256,
         utc(script.started),
         utc(script.ended) if script.ended else "",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.core.audit.make import Told, digest, record_of
+from flows.core.audit.chain import digest
+from flows.core.audit.make import Told, record_of
 from flows.core.audit.record import ChangeRecord, Trigger
 from flows.core.change import Approval, Order, Outcome
 from flows.core.change_state import ChangeState, Image, Images
@@ -53,7 +54,12 @@ REPORT = Report(
     approval=Approval(True, "Grace", "2027-01-15 07:50:00+00:00", "abc", "go"),
 )
 TRIGGER = Trigger("schedule", "weekly", "upgrade-data-flow/prod-eu")
-TOLD = Told("run-1", 2, TRIGGER, "0.1.0", digests={"report.md": digest(("# upgrade",))})
+KEPT = {"report.md": "# upgrade\n", "transcript.log": "begin\ndone\n"}
+TOLD = Told(
+    *("run-1", 2, TRIGGER, "0.1.0"),
+    digests={"report.md": digest(KEPT["report.md"])},
+    transcript=digest(KEPT["transcript.log"]),
+)
 
 
 def record(report: Report = REPORT, told: Told = TOLD) -> ChangeRecord:

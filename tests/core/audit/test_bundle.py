@@ -9,14 +9,13 @@ import pytest
 from flows.core.audit.bundle import HEADS, LOG, RECORD, TRANSCRIPT, bundle, check
 from flows.core.audit.chain import Head
 from flows.core.audit.record import as_values
-from tests.core.audit.records import past, record
+from tests.core.audit.records import KEPT, past, record
 from tests.core.audit.test_chain import log
 
 MINE = record()
 TEXT = log(as_values(past("a")), as_values(MINE), as_values(past("b")), as_values(past("c")))
 HASH = TEXT.splitlines()[2][:64]
 ELSEWHERE = Head(3, HASH, "the health check of Monday")
-KEPT = {"report.md": "# upgrade\n", TRANSCRIPT: "begin\ndone\n"}
 FILES = bundle(MINE, KEPT, TEXT, [ELSEWHERE])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.core.audit.chain import Head, entries, head_of, line
+from flows.core.audit.chain import Head, entries, head_of, line, next_line
 from flows.core.audit.verify import ChainProof, Tampering, verify
 
 
@@ -118,6 +118,18 @@ def test_a_half_written_line_is_told_and_the_log_goes_on_behind_it() -> None:
     unended = verify(TEXT[:-1], HEADS)
     assert (unended.intact, unended.head) == (True, HEADS[-1])
     assert "no line end" in unended.summary
+
+
+def test_a_record_is_appended_once_and_behind_what_an_interrupted_writer_left() -> None:
+    """A lost answer makes no second line; half a line stays, as evidence, and the chain goes on."""
+    record = {"run": "r7", "rows": (1, 2)}
+    for end in ("", TEXT, TEXT[:-1], TEXT + "abc", "".join(LINES[-2:])):
+        longer = end + next_line(end, record)
+        assert longer.endswith("\n")
+        assert next_line(longer, record) == ""
+        assert [there for _, there in entries(longer)][-1] == {"run": "r7", "rows": [1, 2]}
+    assert verify(TEXT + "abc" + next_line(TEXT + "abc", record), LAST).intact
+    assert next_line(TEXT[-len(LINES[5]) - 7 :], record) == next_line(TEXT, record)  # the end of a log is enough
 
 
 @st.composite

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
-from flows.core.audit.record import FORMAT, ChangeRecord, Trigger, as_json, as_values, from_json
-from flows.core.change import Order
+import flows
+from flows.core.audit.record import (
+    FORMAT,
+    ChangeRecord,
+    Found,
+    Rows,
+    Script,
+    Stage,
+    Trigger,
+    as_json,
+    as_values,
+    from_json,
+)
+from flows.core.change import Approval, Order
+from flows.core.change_state import Image, Images
+from flows.core.plan import Step
 from flows.core.report import Report
 from flows.core.tables import Table, Tables
 from tests.core.audit.records import NEW, PBX, REPORT, TOLD, record
@@ -50,11 +65,13 @@ def test_a_record_holds_what_an_auditor_asks_for() -> None:
     assert (made.started, made.ended) == ("2027-01-15 08:00:00+00:00", "2027-01-15 08:02:05+00:00")
 
 
-def test_the_digest_of_the_transcript_is_that_of_the_log_on_the_control_node() -> None:
-    """So that `sha256sum` there tells whether it was altered."""
+def test_the_digest_of_the_transcript_is_the_one_that_the_control_node_tells() -> None:
+    """So that `sha256sum` there tells whether it was altered; where it was not told, nothing is made up."""
     script = record().script
     assert script
     assert (script.sha256, script.lines) == (hashlib.sha256(b"begin\ndone\n").hexdigest(), 2)
+    unknown = record(told=replace(TOLD, transcript="")).script
+    assert unknown and unknown.sha256 == ""
 
 
 def test_no_secret_gets_into_a_record() -> None:
@@ -130,3 +147,12 @@ def test_what_cannot_be_understood_is_refused_in_words() -> None:
     for each, said in cases:
         with pytest.raises(ValueError, match=said):
             from_json(json.dumps(each))
+
+
+def test_every_field_of_a_record_is_documented() -> None:
+    """The schema is for other programs, too; nothing in it is named that is not there."""
+    text = (Path(flows.__file__).parent / "AUDIT.md").read_text()
+    kinds = (ChangeRecord, Trigger, Approval, Found, Step, Stage, Image, Images, Rows, Script)
+    told = set(re.findall(r"`(\w+)`", text.partition("## The log")[0].partition("|---|")[2]))
+    assert told - {"pbx01"} == {each.name for kind in kinds for each in fields(kind)}
+    assert f"`format` is `{FORMAT}`" in text
