@@ -44,9 +44,15 @@ _NEVER_WORKED = frozenset({End.COLLISION, End.WAITING, End.RUNNING})
 
 
 def disagreements(past: Sequence[Past], logs: Sequence[Log], now: float) -> tuple[Finding, ...]:
-    """All of them, by cluster; the worst first is the reader's business."""
-    found = [finding for log in logs for finding in _of_log(log, [p for p in past if p.cluster == log.cluster], now)]
+    """All of them, by cluster. `past` is all of it: where some runs were left out, their traces look like handwork."""
+    found = [finding for log in logs for finding in _of_log(log, _belonging(log, past), now)]
     return (*found, *(finding for each in past for finding in _of_run(each)))
+
+
+def _belonging(log: Log, past: Sequence[Past]) -> list[Past]:
+    """Runs with records in this log, whatever its cluster was called then, and those that should have some there."""
+    ids = {record.run for record in log.records}
+    return [p for p in past if p.id in ids or (not p.records and p.cluster == log.cluster)]
 
 
 def _finding(name: str, message: str) -> Finding:
@@ -130,8 +136,9 @@ def _by_hand(log: Log, past: Sequence[Past], now: float) -> Iterator[Finding]:
 def _worked(past: Past) -> bool:
     if past.ending.word in _NEVER_WORKED - {End.RUNNING}:
         return False
-    # A run without a whole record may have done anything; one with a record says what it did.
-    return past.record is None or past.record.late or any(record.changed for record in past.records)
+    if past.record is None:  # it may have done anything; but a reconcile that had nothing to do leaves no record
+        return past.kind != "reconcile" or past.ending.word is not End.DONE
+    return past.record.late or any(record.changed for record in past.records)
 
 
 def _until(past: Past) -> float:

@@ -106,8 +106,8 @@ def moment(text: str) -> float:
 def join(runs: Iterable[Run], logs: Sequence[Log], now: float) -> tuple[Past, ...]:
     """Every run of ours with its records, and every record whose run Prefect does not know; the oldest first."""
     records: defaultdict[str, list[ChangeRecord]] = defaultdict(list)
-    for log in logs:
-        for record in log.records:
+    for record in (record for log in logs for record in log.records):
+        if record not in records[record.run]:  # two blocks can mean the same pbx01
             records[record.run].append(record)
     known = {run.id: run for run in runs if run.flow in KINDS}
     past = [_past(known.get(each), tuple(records.get(each, ())), now) for each in {**known, **records}]

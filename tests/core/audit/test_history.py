@@ -109,6 +109,16 @@ def test_past_runs_stand_in_the_order_of_time_and_other_peoples_are_left_out() -
     assert join([], [], NOW) == ()
 
 
+def test_a_renamed_block_and_a_second_block_of_the_same_cluster_confuse_nothing() -> None:
+    """A record belongs to the log that it stands in, whatever its cluster was called then, and counts once."""
+    log = Log("new-name", WHOLE, (DONE,), (Trace(START + 30, "containers were made"),))
+    copy = replace(log, cluster="another-name")
+    (each,) = join([run("r")], [log, copy], NOW)
+    assert (each.records, each.cluster) == ((DONE,), "prod")
+    assert [finding.id for finding in disagreements(join([], [log], NOW), [log], NOW)] == ["audit.record-without-run"]
+    assert disagreements((each,), [log, copy], NOW) == ()
+
+
 def test_a_history_that_agrees_has_no_findings() -> None:
     """Nor has an empty one."""
     assert ids([run("r", artifact=DONE)], of(DONE)) == []
@@ -155,7 +165,8 @@ def test_what_differs_between_log_and_artifact_is_named_by_field() -> None:
 def test_a_script_that_was_run_by_hand_is_found_by_its_traces() -> None:
     """What no run explains: one that only looked explains nothing, one that died what its script went on to do."""
     dry = record("dry", START + HOUR, outcome="dry run", stages=(), script=None)
-    runs = [run("r"), run("dry", at=START + HOUR), run("dead", "RUNNING", START + 10 * HOUR, ended=None)]
+    idle = run("idle", at=START + 2 * HOUR, flow="reconcile-data-flow")
+    runs = [run("r"), idle, run("dry", at=START + HOUR), run("dead", "RUNNING", START + 10 * HOUR, ended=None)]
 
     def by_hand(at: float, name: str = "") -> bool:
         log = of(DONE, dry, traces=(Trace(at, "containers were made", name),))
@@ -167,6 +178,7 @@ def test_a_script_that_was_run_by_hand_is_found_by_its_traces() -> None:
         (START + 61 + AUDIT_SLACK, True),
         (START - 1, False),  # before the first record nothing can be told
         (START + HOUR + 5, True),
+        (START + 2 * HOUR + 5, True),
         (START + 10 * HOUR + AUDIT_UNENDED, False),
         (START + 10 * HOUR + AUDIT_UNENDED + 200, True),
     ]
