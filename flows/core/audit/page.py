@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 
@@ -42,14 +43,14 @@ MOST_ROWS = 100
 """Rows of a table in the run's artifact; the page has all."""
 
 
-def page(audit: Audit) -> str:
-    """The whole page."""
+def page(audit: Audit, most: int = MOST_RUNS) -> str:
+    """The whole page, with so many of the runs at most."""
     body = [
         f"<h1>Audit of Data Flow changes: {escape(audit.word)}</h1>",
         f"<p>Made {utc(audit.made)}. {escape(audit.scope)} {len(audit.past):,} runs; {tally(audit.findings)}.</p>",
         *(_section(sheet) for sheet in sheets(audit)),
         f'<div class="figures">{"".join(figures(audit.past))}</div>',
-        _section(every_run(audit.past[-MOST_RUNS:])),
+        _section(_newest(audit.past, most)),
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
     return (
@@ -59,16 +60,21 @@ def page(audit: Audit) -> str:
     )
 
 
-def markdown(audit: Audit) -> str:
-    """The same without figures and without the list of all runs, for the run's artifact."""
+def _newest(past: Sequence[Past], most: int) -> Sheet:
+    sheet = every_run(past[-most:])
+    return replace(sheet, title=f"The newest {most:,} of {len(past):,} runs") if len(past) > most else sheet
+
+
+def markdown(audit: Audit, most: int = MOST_ROWS) -> str:
+    """The same for the run's artifact: without figures and list of runs, and with so many rows of a table at most."""
     head = f"# Audit: {audit.word}\n\nMade {utc(audit.made)}. {audit.scope} {len(audit.past):,} runs."
-    return "\n\n".join((head, *map(_told, sheets(audit)))) + "\n"
+    return "\n\n".join((head, *(_told(sheet, most) for sheet in sheets(audit)))) + "\n"
 
 
-def _told(sheet: Sheet) -> str:
-    more = len(sheet.rows) - MOST_ROWS
+def _told(sheet: Sheet, most: int) -> str:
+    more = len(sheet.rows) - most
     rest = f"\n\nAnd {more:,} more, in the page and the CSV." if more > 0 else ""
-    return f"## {sheet.title}\n\n{table(sheet.header, sheet.rows[:MOST_ROWS]) if sheet.rows else sheet.empty}{rest}"
+    return f"## {sheet.title}\n\n{table(sheet.header, sheet.rows[:most]) if sheet.rows else sheet.empty}{rest}"
 
 
 def figures(past: Sequence[Past]) -> tuple[str, ...]:
