@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,12 +87,13 @@ def prove(links: Sequence[Link], heads: Iterable[Head] = (), first: int = 1) -> 
 
 def _gone(links: Sequence[Link], chain: Sequence[Link]) -> Iterator[Fault]:
     """Numbers that are missing: edited where as many other lines stand in their place, else deleted."""
+    odd = [link.place for link in links if not link.fits]
     for before, after in pairwise(chain):
         first, last = before.number + 1, after.number - 1
         missing = last - first + 1
         if missing < 1:
             continue
-        there = sum(1 for link in links if not link.fits and before.place < link.place < after.place)
+        there = max(0, bisect_left(odd, after.place) - bisect_left(odd, before.place))
         if there >= missing:
             yield Fault(Tampering.EDITED, first, last, f"{_named(first, last)}: edited")
         else:
@@ -110,12 +112,31 @@ def _odd_lines(links: Sequence[Link], whole: dict[int, Link]) -> Iterator[Fault]
 
 
 def _moved(links: Sequence[Link]) -> Iterator[Fault]:
-    highest = 0
-    for link in links:
-        if link.fits and link.number <= highest:
-            message = f"line {link.number}: stands behind line {highest}"
+    """The fewest lines that would have to stand elsewhere, or only once, for the others to be in order."""
+    whole = [link for link in links if link.fits]
+    places = _in_order([link.number for link in whole])
+    for place, link in enumerate(whole):
+        if place not in places:
+            message = f"line {link.number}: is not in its place, or there twice"
             yield Fault(Tampering.MOVED, link.number, link.number, message)
-        highest = max(highest, link.number if link.fits else 0)
+
+
+def _in_order(numbers: Sequence[int]) -> set[int]:
+    """The places of a longest increasing part (patience sorting)."""
+    # The smallest number that ends an increasing part of each length, its place, and the place before each one.
+    tops: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for place, number in enumerate(numbers):
+        length = bisect_left(tops, number)
+        before.append(ends[length - 1] if length else -1)
+        tops[length : length + 1] = [number]
+        ends[length : length + 1] = [place]
+    found, place = set(), ends[-1] if ends else -1
+    while place >= 0:
+        found.add(place)
+        place = before[place]
+    return found
 
 
 def _unlinked(chain: Sequence[Link]) -> Iterator[Fault]:
