@@ -40,12 +40,15 @@ _HINTS = {
 FINDINGS = {name: level for name, (level, _) in _HINTS.items()}
 """Every id that is made here, with its level."""
 
+MOST_NAMED = 10
+"""Runs of a cluster that get a finding of their own for one reason; the others are counted."""
+
 _NEVER_WORKED = frozenset({End.COLLISION, End.WAITING, End.RUNNING})
 
 
-def disagreements(past: Sequence[Past], logs: Sequence[Log], now: float) -> tuple[Finding, ...]:
+def disagreements(past: Sequence[Past], logs: Sequence[Log]) -> tuple[Finding, ...]:
     """All of them, by cluster. `past` is all of it: where some runs were left out, their traces look like handwork."""
-    found = [finding for log in logs for finding in _of_log(log, _belonging(log, past), now)]
+    found = [finding for log in logs for finding in _of_log(log, _belonging(log, past))]
     return (*found, *(finding for each in past for finding in _of_run(each)))
 
 
@@ -60,7 +63,7 @@ def _finding(name: str, message: str) -> Finding:
     return Finding(name, level, message, hint)
 
 
-def _of_log(log: Log, past: Sequence[Past], now: float) -> Iterator[Finding]:
+def _of_log(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
     where = f"{log.cluster}: "
     if log.proof is None:
         yield _finding("audit.log-not-read", f"{where}the audit log on pbx01 could not be read: {log.trouble}")
@@ -72,29 +75,39 @@ def _of_log(log: Log, past: Sequence[Past], now: float) -> Iterator[Finding]:
     for number, why in log.unread:
         yield _finding("audit.record-not-understood", f"{where}line {number}: {why}")
     yield from _runs(log, past)
-    yield from _by_hand(log, past, now)
+    yield from _by_hand(log, past)
 
 
 def _runs(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
-    began = min((moment(record.started) for record in log.records), default=float("inf"))
+    began = _began(log)
     missing = [each for each in past if _misses_a_record(each)]
     if early := [each for each in missing if each.started < began]:
-        yield _finding(
-            "audit.before-the-log", f"{log.cluster}: {len(early)} runs are older than the log: {_few(early)}"
-        )
-    for each in missing:
-        if each.started >= began:
-            dead = each.ending.word in (End.DIED, End.SERVER_AWAY)
-            name = "audit.half-recorded" if dead else "audit.run-without-record"
+        yield _finding("audit.before-the-log", f"{log.cluster}: older than the log: {_few(early)}")
+    dead = [each for each in missing if each.ending.word in (End.DIED, End.SERVER_AWAY)]
+    for name, runs in (
+        ("audit.half-recorded", [each for each in dead if each.started >= began]),
+        ("audit.run-without-record", [each for each in missing if each.started >= began and each not in dead]),
+    ):
+        for each in runs[:MOST_NAMED]:
             yield _finding(name, f"{_which(each)}: {each.ending.word}, and no record of it ({each.ending.why})")
+        if more := runs[MOST_NAMED:]:
+            yield _finding(name, f"{log.cluster}: no record of {_few(more)} either")
     if orphans := [each for each in past if each.run is None]:
-        message = f"Prefect does not know {len(orphans)} runs that the log records: {_few(orphans)}"
-        yield _finding("audit.record-without-run", f"{log.cluster}: {message}")
+        yield _finding("audit.record-without-run", f"{log.cluster}: Prefect does not know {_few(orphans)}")
+
+
+def _began(log: Log) -> float:
+    """When the first record was made; all runs should be in a log whose beginning somebody touched."""
+    if log.proof and any(fault.first == 1 for fault in log.proof.faults):
+        return 0.0
+    return min((moment(record.started) for record in log.records), default=float("inf"))
 
 
 def _misses_a_record(past: Past) -> bool:
     run, word = past.run, past.ending.word
     if run is None or run.started is None or past.kind == "reconcile" or word in _NEVER_WORKED:
+        return False
+    if run.artifact is not None and is_final(run.artifact, run):  # told by `_of_run`, where the log has it not
         return False
     return past.record is None or not (is_final(past.record, run) or word is End.NO_ANSWER)
 
@@ -102,12 +115,14 @@ def _misses_a_record(past: Past) -> bool:
 def _of_run(past: Past) -> Iterator[Finding]:
     if past.ending.contradiction:
         yield _finding("audit.contradiction", f"{_which(past)}: {past.ending.contradiction}")
-    copy = past.run.artifact if past.run else None
-    if copy is None:
+    if past.run is None or past.run.artifact is None:
         return
+    copy = past.run.artifact
     there = next((record for record in past.records if record.id == copy.id), None)
-    if there is None:
+    if there is None and past.run.heads:
         yield _finding("audit.record-gone", f"{_which(past)}: its artifact holds record {copy.id}, the log does not")
+    elif there is None:
+        yield _finding("audit.half-recorded", f"{_which(past)}: its record is in its artifact only, not in the log")
     elif there != copy:
         names = ", ".join(differing(there, copy))
         yield _finding("audit.artifact-differs", f"{_which(past)}: log and artifact tell different things: {names}")
@@ -118,9 +133,9 @@ def differing(one: ChangeRecord, other: ChangeRecord) -> tuple[str, ...]:
     return tuple(each.name for each in fields(ChangeRecord) if getattr(one, each.name) != getattr(other, each.name))
 
 
-def _by_hand(log: Log, past: Sequence[Past], now: float) -> Iterator[Finding]:
+def _by_hand(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
     """Traces that no run of ours was at work for; before the first record nothing can be told."""
-    began = min((moment(record.started) for record in log.records), default=now)
+    began = _began(log)
     ids = {each.id for each in past}
     worked = [each for each in past if _worked(each)]  # they stand in the order of their starts
     starts = [each.started - AUDIT_SLACK for each in worked]
@@ -153,5 +168,6 @@ def _which(past: Past) -> str:
 
 
 def _few(past: Sequence[Past]) -> str:
+    count = f"{len(past):,} run{'' if len(past) == 1 else 's'}"
     named = ", ".join(f"{each.name} ({utc(each.started)})" for each in past[:3])
-    return named + (f" and {len(past) - 3} more" if len(past) > 3 else "")
+    return f"{count}: {named}" + (f" and {len(past) - 3} more" if len(past) > 3 else "")

@@ -36,7 +36,7 @@ def record(name: str, at: float = START, **known: object) -> ChangeRecord:
 
 def ids(runs: list[Run], log: Log) -> list[str]:
     """The findings of an audit of one cluster."""
-    return [finding.id for finding in disagreements(join(runs, [log], NOW), [log], NOW)]
+    return [finding.id for finding in disagreements(join(runs, [log], NOW), [log])]
 
 
 def of(*records: ChangeRecord, traces: tuple[Trace, ...] = ()) -> Log:
@@ -115,15 +115,15 @@ def test_a_renamed_block_and_a_second_block_of_the_same_cluster_confuse_nothing(
     copy = replace(log, cluster="another-name")
     (each,) = join([run("r")], [log, copy], NOW)
     assert (each.records, each.cluster) == ((DONE,), "prod")
-    assert [finding.id for finding in disagreements(join([], [log], NOW), [log], NOW)] == ["audit.record-without-run"]
-    assert disagreements((each,), [log, copy], NOW) == ()
+    assert [finding.id for finding in disagreements(join([], [log], NOW), [log])] == ["audit.record-without-run"]
+    assert disagreements((each,), [log, copy]) == ()
 
 
 def test_a_history_that_agrees_has_no_findings() -> None:
     """Nor has an empty one."""
     assert ids([run("r", artifact=DONE)], of(DONE)) == []
     assert ids([], Log("prod", verify(""))) == []
-    assert disagreements((), (), NOW) == ()
+    assert disagreements((), ()) == ()
 
 
 def test_every_disagreement_is_found_and_named() -> None:
@@ -149,12 +149,25 @@ def test_every_disagreement_is_found_and_named() -> None:
         ("broken", runs, replace(known, proof=verify("".join(LINES[1:]))), ["audit.chain-broken"]),
         ("half", runs, replace(known, proof=verify(TEXT[:-9])), ["audit.half-written"]),
         ("too new", runs, replace(known, unread=((3, "format 2.0"),)), ["audit.record-not-understood"]),
-        ("gone", [run("first", artifact=replace(first, id="x"))], known, ["audit.record-gone"]),
+        ("gone", [run("first", artifact=replace(first, id="x"), heads=(HEADS[0],))], known, ["audit.record-gone"]),
+        ("only there", [*runs, run("r", at=at, artifact=record("r", at))], known, ["audit.half-recorded"]),
+        ("not there yet", [run("first", artifact=replace(first, id="x"))], known, ["audit.half-recorded"]),
         ("differs", [run("first", artifact=replace(first, ticket="x"))], known, ["audit.artifact-differs"]),
     ]
     for what, each, log, found in cases:
         assert ids(each, log) == found, what
     assert {name for *_, found in cases for name in found} | {"audit.by-hand", "audit.contradiction"} == set(FINDINGS)
+
+
+def test_a_log_whose_beginning_was_touched_excuses_no_run() -> None:
+    """Else whoever deletes the first lines makes everything older than the log; many runs are counted, not listed."""
+    runs = [run(f"r{number}", at=START + number) for number in range(30)]
+    broken = replace(of(record("r29", START + 29)), proof=verify("".join(LINES[1:])))
+    found = disagreements(join(runs, [broken], NOW), [broken])
+    assert [finding.id for finding in found] == ["audit.chain-broken", *["audit.run-without-record"] * 11]
+    assert "prod: no record of 19 runs: upgrade r10" in found[-1].message
+    assert "and 16 more either" in found[-1].message
+    assert ids(runs, of(record("r29", START + 29))) == ["audit.before-the-log"]
 
 
 def test_what_differs_between_log_and_artifact_is_named_by_field() -> None:

@@ -17,6 +17,7 @@ def test_record_and_head_come_back() -> None:
     """As text, which is how the API stores a table, and as rows."""
     stored = rows(record(), HEAD)
     assert kept(json.dumps(stored), HEAD.where) == kept(stored, HEAD.where) == (record(), HEAD)
+    assert kept(rows(record(), None), "") == (record(), None)
 
 
 def test_anything_else_is_refused_in_words() -> None:

@@ -24,7 +24,7 @@ FIRST = replace(record("first"), requested_by=EVIL, name=EVIL, ticket='=cmd("x")
 LOG = Log("prod", verify(""), (FIRST, past("lost", cluster="prod")))
 RUNS = [replace(run("first"), name=EVIL), run("dead", "CRASHED", START + 86400 * 40, message=EVIL)]
 PAST = join(RUNS, [LOG], NOW)
-AUDIT = Audit(NOW, f"Clusters: {EVIL}.", PAST, (LOG, Log("test", trouble="timed out")), disagreements(PAST, [LOG], NOW))
+AUDIT = Audit(NOW, f"Clusters: {EVIL}.", PAST, (LOG, Log("test", trouble="timed out")), disagreements(PAST, [LOG]))
 
 
 class Tags(HTMLParser):

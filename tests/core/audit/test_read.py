@@ -20,9 +20,9 @@ HEADS = tuple(Head(link.number, link.hash, f"run {name}") for name, (link, _) in
 
 def audited(text: str, artifact: ChangeRecord = RECORDS[1]) -> list[str]:
     """Finding and message of an audit of three runs, the second one with this record in its artifact."""
-    runs = [run("a"), replace(run("b"), artifact=artifact), run("c")]
+    runs = [run("a"), replace(run("b"), artifact=artifact, heads=HEADS[1:2]), run("c")]
     logs = [log_of("prod", text, HEADS)]
-    return [f"{finding.id} {finding.message}" for finding in disagreements(join(runs, logs, NOW), logs, NOW)]
+    return [f"{finding.id} {finding.message}" for finding in disagreements(join(runs, logs, NOW), logs)]
 
 
 def test_a_log_is_read_with_its_records_and_what_is_not_understood() -> None:
