@@ -20,7 +20,7 @@ _STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;color:#1b1f24;max-width:72rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:1.8rem 0 .4rem}
 table{border-collapse:collapse;width:100%;font-size:12.5px}thead{display:table-header-group}
-th,td{border-bottom:1px solid #d5dae0;padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th,td{border-bottom:1px solid #d5dae0;padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:break-word}
 th{background:#f1f4f7}tr{break-inside:avoid}.error td:first-child{color:#b00020;font-weight:600}
 .warning td:first-child{color:#8a5300;font-weight:600}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1rem}

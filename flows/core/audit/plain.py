@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
+from sys import intern
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -51,7 +52,8 @@ def _single(kind: type) -> Callable[[Any], Any]:
     def single(value: Any) -> Any:
         if type(value) not in allowed:
             raise ValueError(f"there is {value!r:.80} where {kind.__name__} should be")
-        return value
+        # Thousands of records say the same words; each is kept once.
+        return intern(value) if kind is str else value
 
     return single
 
