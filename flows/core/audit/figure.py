@@ -7,7 +7,7 @@ from html import escape
 
 from flows.core.words import utc
 
-WIDTH, HEIGHT, LEFT, BELOW = 640, 200, 60, 24
+WIDTH, HEIGHT, LEFT, BELOW = 640, 200, 90, 24
 """Of the whole drawing, and the room for the scale and the words below, in its own units."""
 
 _PLOT = WIDTH - LEFT - 10, HEIGHT - BELOW - 14
@@ -51,7 +51,9 @@ def points(title: str, values: Sequence[tuple[float, float]], *, joined: bool = 
 def _drawing(title: str, most: float, inside: str) -> str:
     base = HEIGHT - BELOW
     axis = f'<path d="M{LEFT} {base - _PLOT[1]}V{base}H{WIDTH - 10}"/>'
-    scale = _text(LEFT - 6, base - _PLOT[1] + 4, f"{most:,.4g}", "end") + _text(LEFT - 6, base, "0", "end")
+    scale = _text(LEFT - 6, base - _PLOT[1] + 4, f"{most:,.0f}" if most >= 100 else f"{most:.3g}", "end") + _text(
+        LEFT - 6, base, "0", "end"
+    )
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(title)}">{axis}{scale}{inside}</svg></figure>'

@@ -23,7 +23,7 @@ table{border-collapse:collapse;width:100%;font-size:12.5px}thead{display:table-h
 th,td{border-bottom:1px solid #d5dae0;padding:.25rem .5rem;text-align:left;vertical-align:top;overflow-wrap:break-word}
 th{background:#f1f4f7}tr{break-inside:avoid}.error td:first-child{color:#b00020;font-weight:600}
 .warning td:first-child{color:#8a5300;font-weight:600}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1rem}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1rem;margin:1.5rem 0}
 figure{margin:0;break-inside:avoid}figcaption{font-weight:600;font-size:13px}
 svg{width:100%;height:auto}svg text{font-size:11px;fill:#444}svg path{stroke:#888;fill:none}
 svg rect,svg circle{fill:#2f6fab}svg polyline{stroke:#2f6fab;fill:none;stroke-width:1.2}
