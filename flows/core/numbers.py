@@ -106,3 +106,9 @@ DRAIN_QUIET = 15.0
 
 DRAIN_POLL = 3.0
 """Seconds between two looks for what still runs."""
+
+AUDIT_UNENDED = 14400.0
+"""Audit: seconds after which a run that Prefect still calls Running counts as dead; no change works that long."""
+
+AUDIT_SLACK = 120.0
+"""Audit: seconds by which the clocks of worker and hosts may differ before a trace counts as left by somebody else."""

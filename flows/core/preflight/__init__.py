@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from flows.core import fit, unsettled
+from flows.core.audit import disagree
 from flows.core.change import Order
 from flows.core.findings import Finding, Level
 from flows.core.preflight import (
@@ -27,12 +28,13 @@ from flows.core.replace import ours as replaces
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
 
-# Findings that `judge` itself and reconciling make, beside those of the rules.
+# Findings that `judge` itself, reconciling and the audit make, beside those of the rules.
 OTHER_FINDINGS = {
     "preflight.unknown-lowered-id": Level.WARNING,
     "preflight.not-lowerable": Level.WARNING,
     **unsettled.FINDINGS,
     **fit.FINDINGS,
+    **disagree.FINDINGS,
 }
 
 RULES_LOOK: tuple[Rule, ...] = (

@@ -1,0 +1,1 @@
+"""The audit: records, their chain, what is joined and answered."""

@@ -1,0 +1,36 @@
+"""What a run's artifact keeps comes back, as Prefect stores it, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from flows.core.audit.chain import Head
+from flows.core.audit.kept import kept, rows
+from tests.core.audit.records import record
+
+HEAD = Head(17, "a" * 64, "artifact record-prod")
+
+
+def test_record_and_head_come_back() -> None:
+    """As text, which is how the API stores a table, and as rows."""
+    stored = rows(record(), HEAD)
+    assert kept(json.dumps(stored), HEAD.where) == kept(stored, HEAD.where) == (record(), HEAD)
+    assert kept(rows(record(), None), "") == (record(), None)
+
+
+def test_anything_else_is_refused_in_words() -> None:
+    """Somebody may edit an artifact, or keep another thing under its key."""
+    first, second = rows(record(), HEAD)
+    for data in (
+        None,
+        "[]",
+        [first],
+        [{**first, "value": "line x y"}, second],
+        [first, {**second, "value": "{}"}],
+        [1],
+        "x",
+    ):
+        with pytest.raises(ValueError, match=r"is not what a run keeps|not the record|Expecting value|invalid literal"):
+            kept(data, "artifact record-prod")
