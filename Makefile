@@ -42,8 +42,9 @@ test-all: test ## and the whole matrix of stage and fault, the demo, an installa
 	$(BIN)/python -m pytest -q tests/core --hypothesis-profile=thorough
 	$(PYTEST) -m "matrix and not lab" $(if $(COVERAGE),--cov --cov-append --cov-report=term --cov-fail-under=90) $(PYTEST_ARGS)
 
-# Two workers share one engine; stories that share a world stay together (tests/engine/conftest.py).
-LAB_PYTEST = $(BIN)/python -m pytest -n 2 --dist loadgroup --timeout 600
+# Three workers, as stories on real parts mostly wait. They share one engine; stories that share a world stay together
+# (tests/engine/conftest.py).
+LAB_PYTEST = $(BIN)/python -m pytest -n 3 --dist loadgroup --timeout 600
 lab-test: .venv/installed ## the stories once more, on real parts (as root; says what to install)
 	$(LAB_PYTEST) -m lab --durations=0 --durations-min=1 tests/engine $(PYTEST_ARGS)
 

@@ -21,6 +21,6 @@ sandbox: the PBX's REST API, the vendor's `dataflow.sh`, the Data Flow program. 
 It needs root, Linux, and `apt-get install --no-install-recommends docker.io docker-registry debootstrap iptables
 iproute2`. The first start makes images (`base.py`, `images.py`), pushes them (`registry.py`) and installs once
 with the script (`kept.py`): about five minutes, kept below the user's cache folder. A later lab is up in seconds.
-Several processes may share one engine (`shared.py`), as the two workers of `make lab-test` do; each has its labs, its
+Several processes may share one engine (`shared.py`), as the workers of `make lab-test` do; each has its labs, its
 registry and its ranges of addresses.
 """

@@ -16,8 +16,9 @@ from tests.sandbox.world import World
 from tests.stories.words import begin, both, carry_out, identities, images, nothing_is_lost, once_at, running
 from tests.stories.worlds import Wanted, in_world
 
-SERVING = Wanted(shared=True, installed="24.8", live_calls=True)
-"""A world that several stories share: each of them leaves the service as it was."""
+SERVING = Wanted(shared="serving", installed="24.8", live_calls=True)
+RECREATED = Wanted(shared="recreated", installed="24.8", live_calls=True)
+"""Worlds that several stories share: each of them leaves the service as it was."""
 
 
 def control(cluster: Any, verb: str, **parameters: Any) -> Run:
@@ -109,7 +110,7 @@ def test_containers_that_are_killed_come_back_with_every_call(world: World, clus
 
 
 @pytest.mark.matrix
-@in_world(SERVING)
+@in_world(RECREATED)
 def test_a_recreate_with_a_new_token_keeps_parameters_images_and_calls(world: World, cluster: Any) -> None:
     """A tag that moved on refuses it; then the containers are new ones of the same images, the token is never shown."""
     from flows.recreate import recreate_data_flow
@@ -137,7 +138,7 @@ def test_a_recreate_with_a_new_token_keeps_parameters_images_and_calls(world: Wo
 
 
 @pytest.mark.matrix
-@in_world(SERVING)
+@in_world(RECREATED)
 def test_a_script_that_is_killed_half_way_is_recovered(world: World, cluster: Any) -> None:
     """The containers are gone when it dies: the run is red, and brings the service back with every row."""
     from flows.recreate import recreate_data_flow
@@ -159,7 +160,7 @@ def test_a_script_that_is_killed_half_way_is_recovered(world: World, cluster: An
 
 
 @pytest.mark.matrix
-@in_world(SERVING)
+@in_world(RECREATED)
 def test_the_ssh_servers_are_restarted_while_the_script_runs(world: World, cluster: Any) -> None:
     """The script goes on without us, is found again and never started anew; no line of it is missing or told twice."""
     begin(world)

@@ -18,11 +18,11 @@ SHARED = "shared"
 class Wanted:
     """What a world is made with. Stories that name the very same one share a world as long as they follow each other.
 
-    Such a one says that it is `shared`, so that its stories are not spread over processes. Whoever shares leaves the
+    Such a one says what it is `shared` for: its stories are not spread over processes. Each of them leaves the
     service as it was: the same images, running, nobody holding the cluster.
     """
 
-    shared: bool = False
+    shared: str = ""
     installed: str = ""
     variant: str = "22.8"
     live_calls: bool = False
@@ -31,7 +31,8 @@ class Wanted:
     history_rows: int = 20_000
 
     def __str__(self) -> str:
-        words = (SHARED * self.shared, self.variant, self.installed or "bare", "calls" * self.live_calls)
+        shared = SHARED * bool(self.shared)
+        words = (shared, self.shared, self.variant, self.installed or "bare", "calls" * self.live_calls)
         return "-".join(word for word in words if word)
 
 
