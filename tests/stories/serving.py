@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Run
+from tests.flows.health_support import check
 from tests.flows.story_support import ended_clearly, result_of
 from tests.flows.support import STATE, FlowRun, hold, lock_of, meanwhile, starts, wait_for_step, wait_until
 from tests.sandbox import vendor
@@ -38,8 +39,9 @@ def noted(world: World) -> dict[str, Any]:
 @pytest.mark.matrix
 @in_world(SERVING)
 def test_a_stop_is_noted_and_the_next_start_proves_every_row(world: World, cluster: Any) -> None:
-    """The stop says who and why; the start compares each table with what the stop recorded."""
+    """The stop says who and why, a health check calls that no alarm; the start compares with what the stop recorded."""
     begin(world)
+    assert check(cluster).found == {}
     ids, database = identities(world), vendor.VARIANTS[world.variant].database
     stop = control(cluster, "stop", requested_by="anna", ticket="CHG-7")
     assert stop.ended == "COMPLETED", stop.message
@@ -48,6 +50,9 @@ def test_a_stop_is_noted_and_the_next_start_proves_every_row(world: World, clust
     assert [result_of(stop, step) for step in ("record-rows", "stop", "unlock")] == ["looked", "changed", "looked"]
     assert (noted(world)["ticket"], lock_of(world)) == ("CHG-7", {})
     assert "anna" in noted(world)["holder"]
+    seen = check(cluster)
+    assert seen.found == {}
+    assert "health.known-stop" in {row["id"] for row in seen.rows}
 
     start = control(cluster, "start")
     assert start.ended == "COMPLETED", start.message
