@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect import task
 
@@ -32,6 +32,7 @@ from flows.core.snapshot import (
     Snapshot,
 )
 from flows.core.stopped import KnownStop
+from flows.errors import AccessDenied
 from flows.tasks.change_lock import read_lock
 from flows.tasks.change_state import read_state
 from flows.tasks.look_docker import look_docker
@@ -60,6 +61,7 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         control = in_thread(pool, lambda: _look_control(cluster))
         server = in_thread(pool, lambda: _look_server(cluster))
         pbx: Future[PbxFacts] = in_thread(pool, lambda: look_pbx(cluster))
+        refuse_at_once(control, server, pbx)
         control_facts, script, nodes, lock, runs, known_stop, unfinished = control.result()
         server_facts, docker, points, saved, password_file, password_recorded = server.result()
         pbx_facts = pbx.result()
@@ -88,6 +90,15 @@ def in_thread(pool: ThreadPoolExecutor, call: Callable[[], T]) -> Future[T]:
     """Call it in a thread of the pool, with the settings of this one."""
     # Prefect keeps its settings and client in context variables, which a new thread would not have.
     return pool.submit(copy_context().run, call)
+
+
+def refuse_at_once(*doors: Future[Any]) -> None:
+    """Wait for all of them; raises one `AccessDenied` for all that were refused, not one in each new run."""
+    refused = [error for door in doors if isinstance(error := door.exception(), AccessDenied)]
+    if len(refused) > 1:
+        answer = " ".join(f"({number}) {error}" for number, error in enumerate(refused, 1))
+        hint = "Settle all of them, then start the same again: nothing was changed."
+        raise AccessDenied(", ".join(error.where for error in refused), "signing in", answer, hint)
 
 
 def _look_control(cluster: DataFlowCluster) -> _Control:

@@ -100,6 +100,19 @@ def test_a_changed_host_key_is_refused_until_it_is_pinned(world: World, cluster:
     assert install(edited(cluster, "server", host_key=told[1]), dry_run=True).ended == "COMPLETED"
 
 
+def test_on_the_first_day_one_refusal_tells_all_that_is_to_be_pinned(
+    world: World, cluster: Any, install: Install
+) -> None:
+    """Both host keys and the certificate, so that nobody needs three runs for them; no password was sent."""
+    bare = edited(edited(edited(cluster, "control", host_key=""), "server", host_key=""), "pbx", fingerprint="")
+    run = install(bare)
+    for shown in (world.control.host_key, world.server.host_key, world.pbx.fingerprint.upper()):
+        assert shown in run.message.replace(":", "") or shown in run.message
+    ended_clearly(run, "pbx01 (127.0.0.1", "signing in", "(1) pbx01", "(3) PBX", "Settle all of them")
+    assert (world.control.sign_ins, world.server.sign_ins, world.pbx.bad_sign_ins) == ([], [], 0)
+    untouched(world)
+
+
 def test_a_wrong_certificate_gets_no_password(world: World, cluster: Any, install: Install) -> None:
     """Both fingerprints are shown, and how to pin the new one."""
     world.pbx.rotate_certificate()
