@@ -77,7 +77,7 @@ class Processes:
         """End one program as `systemctl stop` does, and wait for it."""
         process = self._running.pop(name)
         _signal_group(process, signal.SIGTERM)
-        process.wait(60)
+        process.wait(180)
 
     def stop(self) -> None:
         """End all, the last started first, then whatever carries our mark; kill what does not end in time."""

@@ -66,11 +66,11 @@ class Browser:
 
     def _insist(self, button: Locator, taken: Callable[[], None]) -> None:
         """Press it until the server took it: one that is busy for the moment says 503, and a person presses again."""
-        for _ in range(3):
+        for _ in range(6):
             button.click()
             with suppress(TimeoutError):
                 return taken()
-        raise AssertionError(f"{button} was pressed three times: {self.refused}")
+        raise AssertionError(f"{button} was pressed again and again: {self.refused}")
 
     def see(self, text: str | re.Pattern[str]) -> None:
         """Wait until the page shows it."""
