@@ -29,6 +29,9 @@ class Head:
     hash: str
     where: str = ""
 
+    def __str__(self) -> str:
+        return f"line {self.number} {self.hash}"
+
 
 @dataclass(frozen=True)
 class Link:
@@ -67,10 +70,15 @@ def next_line(end: str, record: dict[str, Any]) -> str:
 
     It begins a new line where a writer was interrupted: what that left is not touched.
     """
-    plain = json.loads(canonical(record))
-    if any(there == plain for _, there in entries(end)):
+    if place_of(end, record):
         return ""
     return ("" if end.endswith("\n") or not end else "\n") + line(head_of(end), record)
+
+
+def place_of(text: str, record: dict[str, Any]) -> Head | None:
+    """The line that holds this record, as the head that it made; None where none does."""
+    plain = json.loads(canonical(record))
+    return next((Head(link.number, link.hash) for link, there in entries(text) if link.fits and there == plain), None)
 
 
 def entries(text: str) -> Iterator[tuple[Link, dict[str, Any]]]:
@@ -89,6 +97,13 @@ def head_of(text: str) -> Head | None:
     for link, _ in entries(text):
         found = Head(link.number, link.hash) if link.fits else found
     return found
+
+
+def noted(text: str, where: str) -> Head:
+    """Read the text of a head that was noted somewhere; raises `ValueError` for anything else."""
+    if not (match := re.fullmatch(r"line ([1-9]\d*) ([0-9a-f]{64})", text)):
+        raise ValueError(f"{text!r:.100} is not the head of a log")
+    return Head(int(match[1]), match[2], where)
 
 
 def _entry(place: int, text: str, *, ended: bool) -> tuple[Link, dict[str, Any]]:

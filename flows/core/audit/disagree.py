@@ -121,9 +121,9 @@ def _of_run(past: Past) -> Iterator[Finding]:
     there = next((record for record in past.records if record.id == copy.id), None)
     if there is None and past.run.heads:
         yield _finding("audit.record-gone", f"{_which(past)}: its artifact holds record {copy.id}, the log does not")
-    elif there is None:
+    elif there is None and copy.changed:  # a look at a cluster that was never changed leaves nothing there
         yield _finding("audit.half-recorded", f"{_which(past)}: its record is in its artifact only, not in the log")
-    elif there != copy:
+    elif there is not None and there != copy:
         names = ", ".join(differing(there, copy))
         yield _finding("audit.artifact-differs", f"{_which(past)}: log and artifact tell different things: {names}")
 

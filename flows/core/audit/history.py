@@ -52,7 +52,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Past:
-    """One run with all records of it, in the order of the log; at least one of the two is there."""
+    """One run with all records of it, the oldest first; at least one of the two is there."""
 
     run: Run | None
     records: tuple[ChangeRecord, ...]
@@ -110,8 +110,13 @@ def join(runs: Iterable[Run], logs: Sequence[Log], now: float) -> tuple[Past, ..
         if record not in records[record.run]:  # two blocks can mean the same pbx01
             records[record.run].append(record)
     known = {run.id: run for run in runs if run.flow in KINDS}
-    past = [_past(known.get(each), tuple(records.get(each, ())), now) for each in {**known, **records}]
+    past = [_past(known.get(each), _in_time(records.get(each, ())), now) for each in {**known, **records}]
     return tuple(sorted(past, key=lambda each: (each.started, each.id)))
+
+
+def _in_time(records: Iterable[ChangeRecord]) -> tuple[ChangeRecord, ...]:
+    """What pbx01 could not be told in time stands in the log behind what came after it."""
+    return tuple(sorted(records, key=lambda each: each.ended))
 
 
 def _past(run: Run | None, records: tuple[ChangeRecord, ...], now: float) -> Past:

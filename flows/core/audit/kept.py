@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flows.core.audit.chain import Head
+from flows.core.audit.chain import Head, noted
 from flows.core.audit.record import ChangeRecord, as_values, from_values
 
 HEAD, RECORD, LATER = "audit log on pbx01", "record", "not written yet"
 
 
 def rows(record: ChangeRecord, head: Head | None) -> list[dict[str, str]]:
-    """The rows of the table artifact; people read the head, programs both. None: pbx01 could not be reached."""
+    """The rows of the table artifact; people read the head, programs both. None: it is not in the log."""
     return [
-        {"what": HEAD, "value": f"line {head.number} {head.hash}" if head else LATER},
+        {"what": HEAD, "value": str(head) if head else LATER},
         {"what": RECORD, "value": json.dumps(as_values(record), ensure_ascii=False, sort_keys=True)},
     ]
 
@@ -24,9 +24,6 @@ def kept(data: Any, where: str) -> tuple[ChangeRecord, Head | None]:
     try:
         stored = {row["what"]: row["value"] for row in (json.loads(data) if isinstance(data, str) else data)}
         record = from_values(json.loads(stored[RECORD]))
-        if stored[HEAD] == LATER:
-            return record, None
-        _, number, found = stored[HEAD].split(" ")
-        return record, Head(int(number), found, where)
+        return record, None if stored[HEAD] == LATER else noted(stored[HEAD], where)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{where} is not what a run keeps of its record") from error

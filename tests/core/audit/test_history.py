@@ -100,6 +100,14 @@ def test_a_run_is_joined_with_all_its_records() -> None:
     assert (each.started, each.ended) == (START, START + 60)
 
 
+def test_a_record_that_was_written_later_is_not_the_last_word() -> None:
+    """pbx01 was away when the first attempt ended; reconcile appended that record behind the one of the second."""
+    first, last = record("r", outcome="failed"), replace(record("r", START + HOUR), id="r-2-done", attempt=2)
+    (each,) = join([run("r", attempts=2)], [of(last, first)], NOW)
+    assert (each.records, each.ending.word) == ((first, last), End.DONE)
+    assert ids([run("r", attempts=2, artifact=last)], of(last, first)) == []
+
+
 def test_past_runs_stand_in_the_order_of_time_and_other_peoples_are_left_out() -> None:
     """Also those that only Prefect or only the log knows."""
     runs = [run("c", at=START + 2), run("foreign", flow="their-flow"), run("b", at=START + 1)]
@@ -147,6 +155,7 @@ def test_every_disagreement_is_found_and_named() -> None:
         ("deleted run", [], known, ["audit.record-without-run"]),
         ("not read", runs, Log("prod", trouble="timed out"), ["audit.log-not-read"]),
         ("broken", runs, replace(known, proof=verify("".join(LINES[1:]))), ["audit.chain-broken"]),
+        ("looked only", [*runs, run("r", at=at, artifact=record("r", at, stages=(), script=None))], known, []),
         ("half", runs, replace(known, proof=verify(TEXT[:-9])), ["audit.half-written"]),
         ("too new", runs, replace(known, unread=((3, "format 2.0"),)), ["audit.record-not-understood"]),
         ("gone", [run("first", artifact=replace(first, id="x"), heads=(HEADS[0],))], known, ["audit.record-gone"]),
