@@ -32,6 +32,7 @@ _HINTS = {
         Level.WARNING,
         "Somebody deleted runs, a retention did, or Prefect's database was lost: the log holds what they did.",
     ),
+    "audit.no-log": (Level.NOTE, "Nothing, where that cluster was given up: only Prefect's word was heard of it."),
     "audit.by-hand": (
         Level.WARNING,
         "Ask who did it and why. Run check-data-flow-health: it tells what differs from the last recorded change.",
@@ -49,13 +50,18 @@ _NEVER_WORKED = frozenset({End.COLLISION, End.WAITING, End.RUNNING})
 def disagreements(past: Sequence[Past], logs: Sequence[Log]) -> tuple[Finding, ...]:
     """All of them, by cluster. `past` is all of it: where some runs were left out, their traces look like handwork."""
     found = [finding for log in logs for finding in _of_log(log, _belonging(log, past))]
-    return (*found, *(finding for each in past for finding in _of_run(each)))
+    read = {log.cluster for log in logs if log.proof is not None}
+    found += [finding for each in past for finding in _of_run(each, each.cluster in read or bool(each.logged))]
+    asked = {log.cluster for log in logs}
+    if lost := [each for each in past if not each.logged and each.cluster not in asked]:
+        found.append(_finding("audit.no-log", f"{_few(lost)}: of no cluster whose block is saved"))
+    return tuple(found)
 
 
 def _belonging(log: Log, past: Sequence[Past]) -> list[Past]:
     """Runs with records in this log, whatever its cluster was called then, and those that should have some there."""
     ids = {record.run for record in log.records}
-    return [p for p in past if p.id in ids or (not p.records and p.cluster == log.cluster)]
+    return [p for p in past if p.id in ids or (not p.logged and p.cluster == log.cluster)]
 
 
 def _finding(name: str, message: str) -> Finding:
@@ -92,7 +98,7 @@ def _runs(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
             yield _finding(name, f"{_which(each)}: {each.ending.word}, and no record of it ({each.ending.why})")
         if more := runs[MOST_NAMED:]:
             yield _finding(name, f"{log.cluster}: no record of {_few(more)} either")
-    if orphans := [each for each in past if each.run is None]:
+    if orphans := [each for each in past if each.run is None and each.logged]:
         yield _finding("audit.record-without-run", f"{log.cluster}: Prefect does not know {_few(orphans)}")
 
 
@@ -107,25 +113,27 @@ def _misses_a_record(past: Past) -> bool:
     run, word = past.run, past.ending.word
     if run is None or run.started is None or past.kind == "reconcile" or word in _NEVER_WORKED:
         return False
-    if run.artifact is not None and is_final(run.artifact, run):  # told by `_of_run`, where the log has it not
+    if any(is_final(copy.record, run) for copy in past.copies):  # told by `_of_run`, where the log has it not
         return False
     return past.record is None or not (is_final(past.record, run) or word is End.NO_ANSWER)
 
 
-def _of_run(past: Past) -> Iterator[Finding]:
+def _of_run(past: Past, log_read: bool) -> Iterator[Finding]:
     if past.ending.contradiction:
         yield _finding("audit.contradiction", f"{_which(past)}: {past.ending.contradiction}")
-    if past.run is None or past.run.artifact is None:
-        return
-    copy = past.run.artifact
-    there = next((record for record in past.records if record.id == copy.id), None)
-    if there is None and past.run.heads:
-        yield _finding("audit.record-gone", f"{_which(past)}: its artifact holds record {copy.id}, the log does not")
-    elif there is None:
-        yield _finding("audit.half-recorded", f"{_which(past)}: its record is in its artifact only, not in the log")
-    elif there != copy:
-        names = ", ".join(differing(there, copy))
-        yield _finding("audit.artifact-differs", f"{_which(past)}: log and artifact tell different things: {names}")
+    if past.damaged:
+        yield _finding("audit.artifact-differs", f"{_which(past)}: {past.damaged}")
+    logged = {record.id: record for record in past.records if record.id in past.logged}
+    for copy, head in past.copies if log_read else ():
+        there = logged.get(copy.id)
+        if there is None and head:
+            yield _finding("audit.record-gone", f"{_which(past)}: an artifact holds record {copy.id}, the log does not")
+        elif there is None:
+            yield _finding("audit.half-recorded", f"{_which(past)}: its record is in its artifact only, not in the log")
+        elif there != copy:
+            names = ", ".join(differing(there, copy))
+            message = f"{_which(past)}: log and artifact tell different things: {names}"
+            yield _finding("audit.artifact-differs", message)
 
 
 def differing(one: ChangeRecord, other: ChangeRecord) -> tuple[str, ...]:

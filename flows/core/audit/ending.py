@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from flows.core.audit.chain import Head
 from flows.core.audit.record import ChangeRecord, Trigger
 from flows.core.numbers import AUDIT_UNENDED
 
@@ -40,8 +39,7 @@ class End(StrEnum):
 class Run:
     """A run of one of our flows as Prefect tells it; times are seconds since 1970, `cluster` is "" where not told.
 
-    `state` is Prefect's type (COMPLETED, …), `state_name` its name, `message` what the state says. `heads` and
-    `artifact` are what the run's artifact keeps of its record: heads of the log, and the record itself.
+    `state` is Prefect's type (COMPLETED, …), `state_name` its name, `message` what the state says.
     """
 
     id: str
@@ -57,8 +55,6 @@ class Run:
     attempts: int = 1
     link: str = ""
     trigger: Trigger = field(default_factory=lambda: Trigger("not known"))
-    heads: tuple[Head, ...] = ()
-    artifact: ChangeRecord | None = None
 
 
 @dataclass(frozen=True)

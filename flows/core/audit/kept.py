@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from flows.core.audit.chain import Head
 from flows.core.audit.record import ChangeRecord, as_values, from_values
@@ -11,22 +12,51 @@ from flows.core.audit.record import ChangeRecord, as_values, from_values
 HEAD, RECORD, LATER = "audit log on pbx01", "record", "not written yet"
 
 
+class Copy(NamedTuple):
+    """A record as an artifact of its run keeps it; `head` is None where it could not be written to the log."""
+
+    record: ChangeRecord
+    head: Head | None = None
+
+
 def rows(record: ChangeRecord, head: Head | None) -> list[dict[str, str]]:
     """The rows of the table artifact; people read the head, programs both. None: pbx01 could not be reached."""
     return [
-        {"what": HEAD, "value": f"line {head.number} {head.hash}" if head else LATER},
+        {"what": HEAD, "value": _said(head) if head else LATER},
         {"what": RECORD, "value": json.dumps(as_values(record), ensure_ascii=False, sort_keys=True)},
     ]
 
 
-def kept(data: Any, where: str) -> tuple[ChangeRecord, Head | None]:
+def kept(data: Any, where: str) -> Copy:
     """Read what `rows` made, as Prefect gives it back; raises `ValueError` for anything else."""
     try:
         stored = {row["what"]: row["value"] for row in (json.loads(data) if isinstance(data, str) else data)}
         record = from_values(json.loads(stored[RECORD]))
         if stored[HEAD] == LATER:
-            return record, None
-        _, number, found = stored[HEAD].split(" ")
-        return record, Head(int(number), found, where)
+            return Copy(record)
+        return Copy(record, _head(stored[HEAD], where))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{where} is not what a run keeps of its record") from error
+
+
+def head_rows(heads: Iterable[tuple[str, Head]]) -> list[dict[str, str]]:
+    """The rows in which an audit notes the head of each cluster's log, for the audits after it."""
+    return [{"cluster": cluster, HEAD: _said(head)} for cluster, head in heads]
+
+
+def heads_kept(data: Any, where: str) -> tuple[tuple[str, Head], ...]:
+    """Read what `head_rows` made; whatever else stands there is passed over, for it vouches for nothing."""
+    try:
+        stored = json.loads(data) if isinstance(data, str) else data
+        return tuple((str(row["cluster"]), _head(row[HEAD], where)) for row in stored)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return ()
+
+
+def _said(head: Head) -> str:
+    return f"line {head.number} {head.hash}"
+
+
+def _head(said: str, where: str) -> Head:
+    _, number, found = said.split(" ")
+    return Head(int(number), found, where)
