@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from flows.core.audit.append import OTHER, append_command, end_command, parse_end
-from flows.core.audit.chain import entries, next_line
+from flows.core.audit.append import (
+    OTHER,
+    append_command,
+    end_command,
+    last_command,
+    parse_end,
+    parse_last,
+    read_command,
+)
+from flows.core.audit.chain import digest, entries, head_of, next_line
+from flows.core.audit.digests import digests_command, parse_digests
 from flows.core.audit.verify import verify
 
 
@@ -56,3 +67,36 @@ def test_a_log_that_has_grown_or_a_line_that_was_cut_appends_nothing(tmp_path: P
     assert shell(append_command(str(log), 0, line), line).returncode == 0
     assert shell(append_command(str(log), 0, line), line).returncode == OTHER
     assert log.read_text() == line
+
+
+def test_the_head_is_told_without_reading_the_log(tmp_path: Path) -> None:
+    """Of a line that is only half written it is not told: what follows that has the same number."""
+    log = tmp_path / "a b" / "audit.log"
+    log.parent.mkdir()
+    assert shell(read_command(str(log))).stdout == ""
+    assert parse_last(shell(last_command(str(log))).stdout) is None
+    for number in range(11):
+        append(log, {"run": number, "text": "x" * 900})
+    assert parse_last(shell(last_command(str(log))).stdout) == head_of(log.read_text())
+    assert shell(read_command(str(log))).stdout == log.read_text()
+    with log.open("a") as file:
+        file.write(next_line(log.read_text(), {"run": 12})[:150])
+    assert parse_last(shell(last_command(str(log))).stdout) is None
+
+
+def test_digests_are_of_the_texts_that_an_auditor_reads(tmp_path: Path) -> None:
+    """Snapshots lie packed on the control node; what is not there has no digest."""
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    (folder / "log").write_text("begin\ndone\n")
+    (folder / "state.json").write_text("{}")
+    for name in ("after", "reference"):
+        packed = base64.encodebytes(gzip.compress(name.encode() * 9000))
+        (folder / f"{name}.gz.b64").write_bytes(packed)
+    told = parse_digests(shell(digests_command(str(folder), f"{folder}/log", "transcript.log")).stdout)
+    assert told == {
+        "transcript.log": digest("begin\ndone\n"),
+        **{f"{name}.json": digest(name * 9000) for name in ("after", "reference")},
+    }
+    nothing = shell(digests_command(str(tmp_path / "none"), "", "transcript.log"))
+    assert (nothing.returncode, nothing.stdout) == (0, "")

@@ -70,6 +70,7 @@ def look_health(cluster: DataFlowCluster, before: tuple[Point, ...]) -> Told[Sna
             baseline=noted.baseline if noted else None,
             left_open=noted.left_open if noted else None,
             trend=thinned((*before, point), now),
+            log_head=noted.head if noted else None,
         ),
     )
     reached = [host.name for host in (control_facts, server_facts) if host.reached]

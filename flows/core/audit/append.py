@@ -6,13 +6,19 @@ still the one that was read; the look and the append are made under a lock of th
 
 from __future__ import annotations
 
+import re
 import shlex
+
+from flows.core.audit.chain import Head
 
 OTHER = 45
 """Exit code of `append_command` when the log has another size than expected: read its end again."""
 
 END = 1_048_576
 """Bytes of the log that are read for its last line; a record is some thousands."""
+
+_BEGINNING = 120
+"""Characters of a line that hold its hash and its number."""
 
 
 def end_command(path: str, most: int = END) -> str:
@@ -29,6 +35,28 @@ def parse_end(answer: str) -> tuple[int, str]:
     """Size and end of the log; raises `ValueError` for anything else."""
     size, _, end = answer.partition("\n")
     return int(size), end
+
+
+def last_command(path: str) -> str:
+    """Prints how the last line begins, and the SHA-256 that it has: its head, without a lock and without its record."""
+    log = shlex.quote(path)
+    return f"tail -n 1 {log} | cut -c 1-{_BEGINNING}; tail -n 1 {log} | cut -c 66- | tr -d '\\n' | sha256sum"
+
+
+def parse_last(answer: str) -> Head | None:
+    """The head; None where the last line is not whole, because it is just being written or a writer was interrupted."""
+    found = re.match(r'([0-9a-f]{64}) \{"number":(\d+),.*\n\1 ', answer)
+    return Head(int(found[2]), found[1]) if found else None
+
+
+def read_command(path: str) -> str:
+    """Prints the whole log, and nothing for an absent one; never half of a line that is just being written."""
+    log = shlex.quote(path)
+    return f"""
+[ -e {log} ] || exit 0
+exec 9>{log}.guard && flock -s -w 10 9 || exit 1
+cat {log}
+"""
 
 
 def append_command(path: str, size: int, line: str) -> str:

@@ -29,6 +29,9 @@ class Head:
     hash: str
     where: str = ""
 
+    def __str__(self) -> str:
+        return f"line {self.number} {self.hash}"
+
 
 @dataclass(frozen=True)
 class Link:
@@ -89,6 +92,13 @@ def head_of(text: str) -> Head | None:
     for link, _ in entries(text):
         found = Head(link.number, link.hash) if link.fits else found
     return found
+
+
+def noted(text: str, where: str) -> Head:
+    """Read the text of a head that was noted somewhere; raises `ValueError` for anything else."""
+    if not (match := re.fullmatch(r"line ([1-9]\d*) ([0-9a-f]{64})", text)):
+        raise ValueError(f"{text!r:.100} is not the head of a log")
+    return Head(int(match[1]), match[2], where)
 
 
 def _entry(place: int, text: str, *, ended: bool) -> tuple[Link, dict[str, Any]]:

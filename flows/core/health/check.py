@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from flows.core.audit.chain import Head
 from flows.core.drift import positive, unsure
 from flows.core.findings import Finding, Level, tally
 from flows.core.health.memory import Memory
@@ -39,13 +40,17 @@ class Notice:
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what was found, and `before`, what the check before it left (None: this is the first)."""
+    """One check: what was found, and `before`, what the check before it left (None: this is the first).
+
+    `head` is that of the audit log, so that the audit notices when somebody cuts the log or writes it anew.
+    """
 
     cluster: str
     time: float
     findings: tuple[Finding, ...]
     points: tuple[Point, ...]
     before: Memory | None = None
+    head: Head | None = None
 
     @property
     def word(self) -> Word:
@@ -105,4 +110,4 @@ def judged(snapshot: Snapshot, wish: Wish, lowered: Collection[str], before: Mem
     points = health.trend if health else ()
     # An entry of the PBX's list is critical when it is gone, and a warning before that (health.whitelist-ends).
     found = judge(snapshot, replace(wish, whitelist_days=0), RULES_HEALTH, lowered)
-    return Check(wish.cluster, wish.now, found, points, before)
+    return Check(wish.cluster, wish.now, found, points, before, health.log_head if health else None)

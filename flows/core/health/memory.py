@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flows.core.audit.chain import Head, noted
 from flows.core.health.trend import Point
 from flows.core.words import utc
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:  # a check remembers the one before it
     from flows.core.health.check import Check
 
 TREND = "trend"
-"""The id of the last row, which is ours: the points, and the drift that stands."""
+"""The id of the last row, which is ours: the points, the drift that stands, and the head of the audit log."""
 
 MOST_WORDS = 400
 """Characters of a finding's message in the history; the report of its check has all of it."""
@@ -34,7 +35,8 @@ class Memory:
 def rows(check: Check, words: dict[Any, str]) -> list[dict[str, str]]:
     """The rows to store; `words` are those for levels."""
     at = utc(check.time)
-    own = {"points": [point.as_list() for point in check.points], "drift": sorted(check.drifted)}
+    own: dict[str, Any] = {"points": [point.as_list() for point in check.points], "drift": sorted(check.drifted)}
+    own |= {"head": str(check.head)} if check.head else {}
     found = [
         {"time": at, "id": f.id, "level": words[f.level], "message": f.message[:MOST_WORDS]} for f in check.findings
     ]
@@ -58,4 +60,13 @@ def remembered(data: Any) -> Memory | None:
             frozenset(own["drift"]),
         )
     except (KeyError, TypeError, ValueError):
+        return None
+
+
+def head_in(data: Any, where: str) -> Head | None:
+    """The head of the audit log that a check noted in its rows; None where it noted none. `where` that is, in words."""
+    try:
+        stored: Sequence[dict[str, str]] = json.loads(data) if isinstance(data, str) else data
+        return noted(json.loads(stored[-1]["message"])["head"], where)
+    except (LookupError, TypeError, ValueError):
         return None

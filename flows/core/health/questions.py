@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flows.core.audit.append import last_command, parse_last
+from flows.core.audit.chain import Head
 from flows.core.baseline import Baseline
 from flows.core.baseline import from_json as baseline_of
 from flows.core.change import ChangeLock
@@ -36,6 +38,7 @@ SELECT (SELECT max(parts) FROM (SELECT count() AS parts FROM system.parts WHERE 
 _NOTES = f"""f={STATE_FOLDER}; [ -e $f ] || exit 0; cd $f || exit 1
 for n in change.lock stopped.json baseline.json; do
 if [ -e $n ]; then echo "note-file $n"; cat $n || exit 1; echo; fi; done
+if [ -e audit.log ]; then echo 'note-file audit.log'; {last_command("audit.log")}; fi
 [ -d changes ] || exit 0
 ls -t changes/ | head -n {MOST_STATES} | while IFS= read -r n; do
 if [ -e "changes/$n/state.json" ]; then echo 'note-file state'; cat "changes/$n/state.json"; echo; fi; done"""
@@ -43,12 +46,16 @@ if [ -e "changes/$n/state.json" ]; then echo 'note-file state'; cat "changes/$n/
 
 @dataclass(frozen=True)
 class Notes:
-    """What these flows keep on the control node; `states` is None when one of them cannot be read."""
+    """What these flows keep on the control node; `states` is None when one of them cannot be read.
+
+    `head` is that of the audit log, None where there is none or its last line is not whole.
+    """
 
     lock: ChangeLock | None
     stop: KnownStop | None
     baseline: Baseline | None
     states: tuple[ChangeState, ...] | None
+    head: Head | None = None
 
     @property
     def left_open(self) -> tuple[ChangeState, ...] | None:
@@ -107,6 +114,7 @@ def _notes(text: str) -> Notes:
         stop_of(stop),
         baseline_of(baseline) if baseline else None,
         _states([words for name, words in found if name == "state"]),
+        parse_last(single.get("audit.log", "")),
     )
 
 

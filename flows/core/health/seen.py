@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from flows.core.audit.chain import Head
 from flows.core.change_state import ChangeState
 from flows.core.health.trend import Point
 from flows.core.tables import Tables
@@ -33,3 +34,4 @@ class Health:
     baseline: Baseline | None = None
     left_open: tuple[ChangeState, ...] | None = None  # changes without a lock that were never closed
     trend: tuple[Point, ...] = ()
+    log_head: Head | None = None  # of the audit log
