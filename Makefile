@@ -56,7 +56,7 @@ lint: .venv/installed ## ruff (rules and format) and mypy
 # No addresses go into the file: the index is the reader's own business.
 lock: .venv/installed ## renew requirements.lock (installs uv beside the project first)
 	$(BIN)/python -m pip install --disable-pip-version-check -qq uv
-	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra audit \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --no-strip-extras \
 		--output-file requirements.lock pyproject.toml
 	@touch .venv/installed

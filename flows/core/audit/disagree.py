@@ -37,6 +37,10 @@ _HINTS = {
         Level.WARNING,
         "Ask who did it and why. Run check-data-flow-health: it tells what differs from the last recorded change.",
     ),
+    "audit.traces-not-read": (
+        Level.WARNING,
+        "Settle why, and audit again: whether somebody ran the script by hand is not known.",
+    ),
 }
 FINDINGS = {name: level for name, (level, _) in _HINTS.items()}
 """Every id that is made here, with its level."""
@@ -82,6 +86,8 @@ def _of_log(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
         yield _finding("audit.record-not-understood", f"{where}line {number}: {why}")
     yield from _runs(log, past)
     yield from _by_hand(log, past)
+    if log.untraced:
+        yield _finding("audit.traces-not-read", f"{where}no traces of the script were looked for: {log.untraced}")
 
 
 def _runs(log: Log, past: Sequence[Past]) -> Iterator[Finding]:

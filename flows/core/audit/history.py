@@ -40,7 +40,8 @@ class Trace:
 class Log:
     """The audit log of one control node; `proof` is None where it could not be read, and `trouble` says why.
 
-    `unread` are the lines whose record this version does not understand, as number and reason.
+    `unread` are the lines whose record this version does not understand, as number and reason; `untraced` says why the
+    hosts could not be searched for traces of the script, "" where they were.
     """
 
     cluster: str
@@ -49,6 +50,7 @@ class Log:
     traces: tuple[Trace, ...] = ()
     unread: tuple[tuple[int, str], ...] = ()
     trouble: str = ""
+    untraced: str = ""
 
 
 @dataclass(frozen=True)

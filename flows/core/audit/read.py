@@ -36,6 +36,8 @@ def lines_of(text: str) -> Lines:
     return Lines(tuple(links), tuple(records), tuple(unread))
 
 
-def log_of(cluster: str, lines: Lines, heads: Iterable[Head] = (), traces: tuple[Trace, ...] = ()) -> Log:
+def log_of(
+    cluster: str, lines: Lines, heads: Iterable[Head] = (), traces: tuple[Trace, ...] = (), untraced: str = ""
+) -> Log:
     """The log with its proof, by the heads of it that were noted elsewhere."""
-    return Log(cluster, prove(lines.links, heads), lines.records, traces, lines.unread)
+    return Log(cluster, prove(lines.links, heads), lines.records, traces, lines.unread, untraced=untraced)

@@ -148,6 +148,7 @@ def test_every_disagreement_is_found_and_named() -> None:
         ("older", [*runs, run("r", at=START - HOUR)], known, ["audit.before-the-log"]),
         ("deleted run", [], known, ["audit.record-without-run"]),
         ("not read", runs, Log("prod", trouble="timed out"), ["audit.log-not-read"]),
+        ("half looked", runs, replace(known, untraced="timed out"), ["audit.traces-not-read"]),
         ("broken", runs, replace(known, proof=verify("".join(LINES[1:]))), ["audit.chain-broken"]),
         ("half", runs, replace(known, proof=verify(TEXT[:-9])), ["audit.half-written"]),
         ("too new", runs, replace(known, unread=((3, "format 2.0"),)), ["audit.record-not-understood"]),

@@ -1,0 +1,130 @@
+"""Gathers for an audit what Prefect, the audit logs and the hosts tell; who cannot be asked ends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from prefect import task
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import BlockDocument
+from prefect.exceptions import ObjectNotFound
+
+from blocks.cluster import DataFlowCluster
+from flows.core.audit.asked import Gathered
+from flows.core.audit.chain import Head
+from flows.core.audit.history import Log, Trace
+from flows.core.audit.read import Lines, log_of
+from flows.core.change import Outcome, Told
+from flows.errors import DataFlowError
+from flows.recorded import artifact_key
+from flows.tasks.look import in_thread
+from flows.tasks.look_traces import look_control, look_server
+from flows.tasks.past_artifacts import HEALTH, Artifacts, read_copies, read_heads
+from flows.tasks.past_runs import read_named_runs, read_runs
+from flows.tasks.policy import LOOK, once_more, told
+from flows.tasks.preflight import window_of
+
+BLOCK = "data-flow-cluster"
+AT_ONCE = 8
+"""Clusters whose hosts are asked at the same time."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one cluster told; `trouble` and `untraced` say why its control node or its server did not."""
+
+    name: str
+    cluster: DataFlowCluster | None = None
+    lines: Lines | None = None
+    traces: tuple[Trace, ...] = ()
+    trouble: str = ""
+    untraced: str = ""
+
+
+@task(name="gather", task_run_name="gather", **LOOK)
+def gather(clusters: Sequence[str]) -> Told[Gathered]:
+    """Ask all sources about these clusters (none: all), called as they or their blocks are.
+
+    Raises `DataFlowError` for a name that nobody knows.
+    """
+    with get_client(sync_client=True) as client:
+        saved = _saved(client)
+        names = {key: _name(each) for each in saved for key in (str(each.id), str(each.name))}
+        wanted = {names.get(each, each) for each in clusters}
+        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+            asked = [each for each in saved if not wanted or _name(each) in wanted]
+            looks = [in_thread(pool, partial(_look, each)) for each in asked]
+            seen = [look.result() for look in looks]
+        found = _joined(client, seen, names)
+    _refuse_unknown(wanted, {*names.values(), *_clusters(found)})
+    unread = "".join(f"; {log.cluster} was not read" for log in found.logs if log.trouble)
+    return told(Outcome("gather", None, f"{len(found.runs):,} runs, {len(found.logs)} audit logs{unread}"), found)
+
+
+def _saved(client: SyncPrefectClient) -> list[BlockDocument]:
+    try:
+        return client.read_block_documents_by_type(BLOCK, include_secrets=False)
+    except ObjectNotFound:  # no cluster was ever saved
+        return []
+
+
+def _name(document: BlockDocument) -> str:
+    return str(document.data.get("name") or document.name)
+
+
+def _look(document: BlockDocument) -> _Seen:
+    name = _name(document)
+    try:
+        cluster = DataFlowCluster.load(str(document.name))
+        assert isinstance(cluster, DataFlowCluster)  # in a thread that has no event loop it is no coroutine
+    except Exception as error:  # Prefect and pydantic raise what they like, and name values in it
+        return _Seen(name, trouble=f"its block cannot be loaded ({type(error).__name__})")
+    try:
+        lines, traces = once_more(lambda: look_control(cluster))
+    except DataFlowError as error:
+        return _Seen(name, cluster, trouble=str(error))
+    try:
+        return _Seen(name, cluster, lines, (*traces, *once_more(lambda: look_server(cluster))))
+    except DataFlowError as error:
+        return _Seen(name, cluster, lines, traces, untraced=str(error))
+
+
+def _joined(client: SyncPrefectClient, seen: Sequence[_Seen], names: Mapping[str, str]) -> Gathered:
+    """What Prefect tells beside what the hosts told."""
+    records = {record.id: record for each in seen if each.lines for record in each.lines.records}
+    runs = read_runs(client, names)
+    runs |= read_named_runs(client, {record.run for record in records.values()} - runs.keys(), names)
+    kept = read_copies(client, runs, records)
+    checks = {artifact_key(HEALTH, each.cluster): each.name for each in seen if each.cluster}
+    heads = read_heads(client, checks)
+    return Gathered(
+        tuple(runs.values()),
+        tuple(_log(each, kept, heads.get(each.name, ())) for each in seen),
+        kept.copies,
+        kept.damaged,
+        {each.name: window_of(each.cluster) for each in seen if each.cluster},
+    )
+
+
+def _log(seen: _Seen, kept: Artifacts, heads: Collection[Head]) -> Log:
+    if seen.lines is None:
+        return Log(seen.name, trouble=seen.trouble)
+    ids = {record.id for record in seen.lines.records}
+    # A cluster may have been called otherwise when a run noted a head of its log.
+    copies = [copy for each in kept.copies.values() for copy in each if copy.head]
+    noted = [c.head for c in copies if c.head and (c.record.cluster == seen.name or c.record.id in ids)]
+    return log_of(seen.name, seen.lines, (*noted, *heads), seen.traces, seen.untraced)
+
+
+def _clusters(found: Gathered) -> set[str]:
+    kept = (copy.record.cluster for each in found.copies.values() for copy in each)
+    return {*kept, *(run.cluster for run in found.runs)}
+
+
+def _refuse_unknown(wanted: set[str], known: set[str]) -> None:
+    if strange := sorted(wanted - known):
+        hint = f"Known are: {', '.join(sorted(known - {''})) or 'none'}. Leave the field empty for all."
+        raise DataFlowError("this audit", "finding the clusters", f"nobody knows {', '.join(strange)}", hint)
