@@ -6,16 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from prefect import task
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import BlockDocument
-from prefect.exceptions import ObjectNotFound
 
 from blocks.cluster import DataFlowCluster
 from flows.core.audit.asked import Gathered
 from flows.core.audit.chain import Head
 from flows.core.audit.history import Log, Trace
+from flows.core.audit.prefect_says import BLOCK
 from flows.core.audit.read import Lines, log_of
 from flows.core.change import Outcome, Told
 from flows.errors import DataFlowError
@@ -23,13 +23,20 @@ from flows.recorded import artifact_key
 from flows.tasks.look import in_thread
 from flows.tasks.look_traces import look_control, look_server
 from flows.tasks.past_artifacts import HEALTH, Artifacts, read_copies, read_heads
-from flows.tasks.past_runs import read_named_runs, read_runs
+from flows.tasks.past_runs import all_of, read_named_runs, read_runs
 from flows.tasks.policy import LOOK, once_more, told
 from flows.tasks.preflight import window_of
 
-BLOCK = "data-flow-cluster"
 AT_ONCE = 8
 """Clusters whose hosts are asked at the same time."""
+
+
+class Saved(NamedTuple):
+    """A saved cluster: the block's id and name, and what the cluster itself is called."""
+
+    id: str
+    block: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -51,11 +58,11 @@ def gather(clusters: Sequence[str]) -> Told[Gathered]:
     Raises `DataFlowError` for a name that nobody knows.
     """
     with get_client(sync_client=True) as client:
-        saved = _saved(client)
-        names = {key: _name(each) for each in saved for key in (str(each.id), str(each.name))}
+        saved = saved_clusters(client)
+        names = {key: each.name for each in saved for key in (each.id, each.block)}
         wanted = {names.get(each, each) for each in clusters}
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-            asked = [each for each in saved if not wanted or _name(each) in wanted]
+            asked = [each for each in saved if not wanted or each.name in wanted]
             looks = [in_thread(pool, partial(_look, each)) for each in asked]
             seen = [look.result() for look in looks]
         found = _joined(client, seen, names)
@@ -64,21 +71,17 @@ def gather(clusters: Sequence[str]) -> Told[Gathered]:
     return told(Outcome("gather", None, f"{len(found.runs):,} runs, {len(found.logs)} audit logs{unread}"), found)
 
 
-def _saved(client: SyncPrefectClient) -> list[BlockDocument]:
+def saved_clusters(client: SyncPrefectClient) -> list[Saved]:
+    """Every saved cluster."""
+    only = {"block_types": {"slug": {"any_": [BLOCK]}}, "sort": "NAME_ASC"}
+    found = all_of(client, "/block_documents/filter", only)
+    return [Saved(each["id"], each["name"], str(each["data"].get("name") or each["name"])) for each in found]
+
+
+def _look(saved: Saved) -> _Seen:
+    name = saved.name
     try:
-        return client.read_block_documents_by_type(BLOCK, include_secrets=False)
-    except ObjectNotFound:  # no cluster was ever saved
-        return []
-
-
-def _name(document: BlockDocument) -> str:
-    return str(document.data.get("name") or document.name)
-
-
-def _look(document: BlockDocument) -> _Seen:
-    name = _name(document)
-    try:
-        cluster = DataFlowCluster.load(str(document.name))
+        cluster = DataFlowCluster.load(saved.block)
         assert isinstance(cluster, DataFlowCluster)  # in a thread that has no event loop it is no coroutine
     except Exception as error:  # Prefect and pydantic raise what they like, and name values in it
         return _Seen(name, trouble=f"its block cannot be loaded ({type(error).__name__})")

@@ -68,6 +68,7 @@ def test_a_cluster_is_named_by_each_form_of_a_reference() -> None:
         ({"$ref": {"block_document_slug": "data-flow-cluster/eu"}}, "prod"),
         ({"$ref": "b-1"}, "prod"),
         ({"$ref": {"block_document_id": "gone"}}, ""),
+        ({"name": "prod", "block_type_slug": "data-flow-cluster"}, "prod"),
         ({"name": "prod"}, ""),
         (None, ""),
         ("prod", ""),
