@@ -23,7 +23,7 @@ from flows.core.unsettled import down, not_as_wanted, seen
 from flows.core.words import utc
 from flows.errors import ChangeLocked, DataFlowError, VerificationFailed
 from flows.forms import Cluster, Ticket, titled
-from flows.recorded import Recorded, recorded, store
+from flows.recorded import Recorded, artifact_key, leave, recorded
 from flows.tasks.baseline import record_baseline
 from flows.tasks.left_behind import check_service, has_reference, transcript_of
 from flows.tasks.open import current
@@ -36,6 +36,7 @@ from flows.tasks.reconcile import (
     put_back,
 )
 from flows.tasks.reconcile import force_unlock as break_lock
+from flows.tasks.record import prefect_tells, waiting_records, write_records
 from flows.tasks.recover import recover
 from flows.tasks.settle import settle
 
@@ -71,6 +72,8 @@ def reconcile_data_flow(
     order = Order("reconcile", cluster.name, False, (), requested_by, ticket, on_failure=on_failure)
     with recorded(cluster, order) as run:
         standing = run.step("find-change", lambda: find_change(cluster))
+        if waiting := waiting_records(artifact_key("record", cluster)):
+            run.step("write-records", lambda: write_records(cluster, waiting))
         decision = decide(standing, force_unlock=force_unlock, abandon=abandon)
         get_run_logger().info("Decided: %s, because %s", decision.next, decision.why)
         run.note(lock=decision.why, findings=seen(standing, decision))
@@ -193,7 +196,7 @@ def _late(cluster: DataFlowCluster, run: Recorded, held: ChangeLock, state: Chan
         problem=f"{state.error or 'its run ended without a report'}. {why[0].upper()}{why[1:]}.",
         lock=f"written late, {utc(now)}, by reconcile-data-flow (run {run.id}); the lock was given back",
     )
-    store(report, cluster)
+    leave(report, cluster, prefect_tells(held.run, late=True))
 
 
 def _given_up(standing: Standing, change: str, cluster: str) -> ChangeState:

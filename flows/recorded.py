@@ -18,11 +18,14 @@ from prefect.exceptions import Pause
 from prefect.settings import PREFECT_UI_URL
 
 from blocks.cluster import DataFlowCluster
+from flows.core.audit.chain import digest
+from flows.core.audit.make import Told as Known
 from flows.core.change import ChangeLock, Order, Outcome, Told
 from flows.core.change_state import ChangeState
 from flows.core.report import Report, Timed, markdown, summary
 from flows.core.words import utc
 from flows.errors import ChangeLocked, PreflightFailed, ScriptStillRunning
+from flows.tasks.record import keep_record, prefect_tells, write_record
 from flows.tasks.secrets import secrets_of
 
 T = TypeVar("T")
@@ -36,6 +39,8 @@ class Recorded:
         self.attempt = int(runtime.flow_run.run_count or 1)
         self.report = Report(order, str(runtime.flow_run.name), page(f"runs/flow-run/{self.id}"), time.time())
         self.unfinished = False
+        # Asked at the start: at the end Prefect's server may be away, and the log on pbx01 is written all the same.
+        self.known = replace(prefect_tells(self.id), attempt=self.attempt)
 
     @property
     def summary(self) -> str:
@@ -122,18 +127,35 @@ def page(path: str) -> str:
 
 
 def publish(run: Recorded, cluster: DataFlowCluster) -> str:
-    """Store the report as the run's artifact; returns the address of its page."""
+    """Leave the run's record and report; returns the address of the report's page."""
     run.note(ended=time.time())
     # What only looks after others every few minutes must not bury the report of the last change.
-    return store(run.report, cluster, "reconcile" if run.report.order.kind == "reconcile" else "report")
+    prefix = "reconcile" if run.report.order.kind == "reconcile" else "report"
+    return leave(run.report, cluster, run.known, prefix)
 
 
-def store(report: Report, cluster: DataFlowCluster, prefix: str = "report") -> str:
-    """Store a report as an artifact of this run, redacted once more by value; prefix and cluster make its key."""
+def leave(report: Report, cluster: DataFlowCluster, known: Known, prefix: str = "report") -> str:
+    """Leave the record in the audit log, then report and record as artifacts of this run, all redacted by value.
+
+    Prefix and cluster make the report's key; returns the address of its page.
+    """
     text = redact_values(markdown(report), cluster)
+    record = head = None
+    if _worth(report):
+        known = replace(known, digests={"report.md": digest(text)})
+        record, head = write_record(cluster, report, known, lambda said: redact_values(said, cluster))
     description = f"{report.order.kind} {cluster.name}: {report.result}"
     artifact = create_markdown_artifact(text, key=artifact_key(prefix, cluster), description=description)
+    if record is not None:
+        keep_record(artifact_key("record", cluster), record, head)
     return page(f"artifacts/artifact/{artifact}")
+
+
+def _worth(report: Report) -> bool:
+    """Whether a run leaves a record: reconciling looks every few minutes, and mostly that is all."""
+    if report.order.kind != "reconcile" or any(t.outcome and t.outcome.changed for t in report.steps):
+        return True
+    return report.result != "done" and report.order.on_failure == "recover"
 
 
 def artifact_key(prefix: str, cluster: DataFlowCluster) -> str:

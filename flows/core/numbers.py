@@ -112,3 +112,15 @@ AUDIT_UNENDED = 14400.0
 
 AUDIT_SLACK = 120.0
 """Audit: seconds by which the clocks of worker and hosts may differ before a trace counts as left by somebody else."""
+
+AUDIT_WAIT = 10.0
+"""Audit: seconds to reach pbx01, and for each command there, when a run leaves its record: a cancelled one has few."""
+
+AUDIT_APPENDS = 20
+"""Audit: how often a run reads the end of the log again because another run appended to it meanwhile."""
+
+AUDIT_PAUSE = 0.05
+"""Audit: seconds before it does."""
+
+AUDIT_READ = 300.0
+"""Audit: seconds for reading a whole log."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -10,10 +9,9 @@ from typing import Any
 import pytest
 
 from flows.core import baseline
-from flows.core.audit.chain import Head, head_of, next_line
 from flows.core.findings import Level
 from flows.core.health.check import WORDS, Check, judged
-from flows.core.health.memory import Memory, head_in, remembered, rows
+from flows.core.health.memory import Memory, remembered, rows
 from flows.core.health.questions import notes
 from flows.core.health.report import markdown
 from flows.core.health.rules import RULES_HEALTH
@@ -233,20 +231,6 @@ def test_the_notes_of_the_control_node_are_read_together() -> None:
     assert newer is not None and newer.left_open is None and newer.lock is not None
     assert notes({"notes": (0, "note-file change.lock\nnonsense\n")}) is None
     assert notes({"notes": (1, "")}) is None
-
-
-def test_a_check_notes_the_head_of_the_audit_log() -> None:
-    """For the audit, which compares it with the log; where there is none, or half of a line, nothing is noted."""
-    line = next_line("", {"run": "r" * 200})
-    told = notes({"notes": (0, f"note-file audit.log\n{line[:120]}\n{line[:64]}  -\n")})
-    half = notes({"notes": (0, f"note-file audit.log\n{line[:120]}\n{'0' * 64}  -\n")})
-    assert told and told.head and told.head == head_of(line)
-    assert half and half.head is None
-    stored = rows(check(seen(log_head=told.head)), WORDS)
-    assert head_in(stored, "a check") == head_in(json.dumps(stored), "a check") == Head(1, line[:64], "a check")
-    assert remembered(stored) == memory(check(HEALTHY))
-    for other in (rows(check(HEALTHY), WORDS), [], None, "x", [{"message": '{"head": "line 0 x"}'}]):
-        assert head_in(other, "a check") is None
 
 
 def test_the_levels_of_health_are_documented_where_they_differ() -> None:

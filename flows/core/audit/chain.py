@@ -70,10 +70,15 @@ def next_line(end: str, record: dict[str, Any]) -> str:
 
     It begins a new line where a writer was interrupted: what that left is not touched.
     """
-    plain = json.loads(canonical(record))
-    if any(there == plain for _, there in entries(end)):
+    if place_of(end, record):
         return ""
     return ("" if end.endswith("\n") or not end else "\n") + line(head_of(end), record)
+
+
+def place_of(text: str, record: dict[str, Any]) -> Head | None:
+    """The line that holds this record, as the head that it made; None where none does."""
+    plain = json.loads(canonical(record))
+    return next((Head(link.number, link.hash) for link, there in entries(text) if link.fits and there == plain), None)
 
 
 def entries(text: str) -> Iterator[tuple[Link, dict[str, Any]]]:

@@ -134,9 +134,9 @@ def _of_run(past: Past, log_read: bool) -> Iterator[Finding]:
         there = logged.get(copy.id)
         if there is None and head:
             yield _finding("audit.record-gone", f"{_which(past)}: an artifact holds record {copy.id}, the log does not")
-        elif there is None:
+        elif there is None and copy.changed:  # a look at a cluster that was never changed leaves nothing there
             yield _finding("audit.half-recorded", f"{_which(past)}: its record is in its artifact only, not in the log")
-        elif there != copy:
+        elif there is not None and there != copy:
             names = ", ".join(differing(there, copy))
             message = f"{_which(past)}: log and artifact tell different things: {names}"
             yield _finding("audit.artifact-differs", message)

@@ -57,7 +57,8 @@ class Log:
 class Past:
     """One run with all records of it; at least one of the two is there.
 
-    `records` are those of the log in its order, and those that only artifacts keep; `logged` are the ids of the first.
+    `records` are those of the log and those that only artifacts keep, the oldest first; `logged` are the ids of the
+    first ones.
     `copies` are what artifacts keep of them, and `damaged` says which artifact is not what a run keeps of its record.
     """
 
@@ -141,5 +142,6 @@ def _past(run: Run | None, records: list[ChangeRecord], copies: tuple[Copy, ...]
     logged = frozenset(record.id for record in records)
     # Of a cluster whose pbx01 does not answer, or is gone, the artifacts still tell what was done.
     only = [copy.record for copy in copies if copy.record.id not in logged]
-    believed = tuple(sorted((*records, *only), key=lambda record: record.ended) if only else records)
+    # What pbx01 could not be told in time stands in the log behind what came after it.
+    believed = tuple(sorted((*records, *only), key=lambda record: record.ended))
     return Past(run, believed, ending(run, believed[-1] if believed else None, now), logged, copies, damaged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from flows.core.audit.plain import filled
@@ -19,6 +19,9 @@ from flows.core.words import utc
 
 TOLD_APART = frozenset({"kind", "cluster", "reason", "requested_by", "ticket"})
 """Parts of an order that have a place of their own in the record."""
+
+OURS = ("id", "run", "cluster", "kind", "outcome", "started", "ended", "change", "digests")
+"""Fields that we made up ourselves and that others join by; a password such as `22` must not make holes in them."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Told:
 
 
 def record_of(report: Report, told: Told, mask: Callable[[str], str]) -> ChangeRecord:
-    """The record of a run as its report stands now; `mask` takes secrets out of each of its texts."""
+    """The record of a run as its report stands now; `mask` takes secrets out of each of its texts but our own ids."""
     order, state, proof = report.order, report.change, report.proof
     made = ChangeRecord(
         id=f"{told.run}-{told.attempt}-{report.result.replace(' ', '-')}",
@@ -82,7 +85,8 @@ def record_of(report: Report, told: Told, mask: Callable[[str], str]) -> ChangeR
         digests={**told.digests},
         late=told.late,
     )
-    return filled(ChangeRecord, _masked(asdict(made), mask))
+    masked = filled(ChangeRecord, _masked(asdict(made), mask))
+    return replace(masked, **{name: getattr(made, name) for name in OURS})
 
 
 def parameters(order: Order) -> dict[str, str]:

@@ -102,6 +102,14 @@ def test_a_run_is_joined_with_all_its_records() -> None:
     assert (each.started, each.ended) == (START, START + 60)
 
 
+def test_a_record_that_was_written_later_is_not_the_last_word() -> None:
+    """pbx01 was away when the first attempt ended; reconcile appended that record behind the one of the second."""
+    first, last = record("r", outcome="failed"), replace(record("r", START + HOUR), id="r-2-done", attempt=2)
+    (each,) = join([run("r", attempts=2)], [of(last, first)], NOW)
+    assert (each.records, each.ending.word) == ((first, last), End.DONE)
+    assert ids([run("r", attempts=2)], of(last, first), Copy(last), Copy(first)) == []
+
+
 def test_past_runs_stand_in_the_order_of_time_and_other_peoples_are_left_out() -> None:
     """Also those that only Prefect or only the log knows."""
     runs = [run("c", at=START + 2), run("foreign", flow="their-flow"), run("b", at=START + 1)]
@@ -169,6 +177,7 @@ def test_what_artifacts_keep_is_held_against_the_log() -> None:
         ("gone with its run", [], of(), other._replace(head=HEADS[0]), ["audit.record-gone"]),
         ("only there", runs, of(), Copy(first), ["audit.half-recorded"]),
         ("not there yet", runs, known, other, ["audit.half-recorded"]),
+        ("looked only", runs, known, Copy(replace(first, id="x", stages=(), script=None)), []),
         ("differs", runs, known, Copy(replace(first, ticket="x")), ["audit.artifact-differs"]),
         ("log not read", runs, Log("prod", trouble="timed out"), Copy(first, HEADS[0]), ["audit.log-not-read"]),
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import flows
+from flows.core.audit.make import record_of
 from flows.core.audit.record import (
     FORMAT,
     ChangeRecord,
@@ -75,9 +76,11 @@ def test_the_digest_of_the_transcript_is_the_one_that_the_control_node_tells() -
 
 
 def test_no_secret_gets_into_a_record() -> None:
-    """Each of its texts is masked, at any depth."""
+    """Each of its texts is masked, at any depth, but the ids that we made up: runs are joined by them."""
     assert "hunter2" not in as_json(record())
     assert record().steps[0].title == "run the script, password ***"
+    short = record_of(REPORT, TOLD, lambda text: text.replace("1", "***"))
+    assert (short.run, short.id, short.change, short.digests) == ("run-1", "run-1-2-done", "c-1", {**TOLD.digests})
 
 
 def test_a_run_that_ended_early_makes_a_record_all_the_same() -> None:

@@ -1,0 +1,133 @@
+"""The record of a run: made of its report, appended to the log on the control node, kept by Prefect beside the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from uuid import UUID
+
+from prefect import get_run_logger, runtime, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import ArtifactUpdate
+from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
+from prefect.client.schemas.objects import Artifact, FlowRun
+
+from blocks.cluster import DataFlowCluster
+from blocks.ssh import SshHost
+from blocks.ssh_client import SshClient
+from flows.core.audit.bundle import TRANSCRIPT
+from flows.core.audit.chain import Head
+from flows.core.audit.digests import digests_command, parse_digests
+from flows.core.audit.kept import kept, rows
+from flows.core.audit.make import Told, record_of
+from flows.core.audit.prefect_says import trigger_of
+from flows.core.audit.record import ChangeRecord, Trigger
+from flows.core.change import Outcome
+from flows.core.numbers import AUDIT_WAIT
+from flows.core.report import Report
+from flows.tasks.audit_log import append_record
+from flows.tasks.change_state import change_folder
+from flows.tasks.policy import told as ended
+
+WAITING = "record-not-written"
+"""The tag of a run whose record has still to be appended to the log: reconcile-data-flow does it."""
+
+
+def prefect_tells(run: str, *, late: bool = False) -> Told:
+    """What Prefect knows of a run: which attempt it is, and what started it. Never raises: nothing fails of this."""
+    told = Told(run, 1, Trigger("not known"), version("portsip-data-flow"), late)
+    try:
+        with get_client(sync_client=True) as client:
+            found = client.read_flow_run(UUID(run))
+            trigger = trigger_of(found.model_dump(mode="json"), _deployment(client, found))
+        return replace(told, attempt=found.run_count or 1, trigger=trigger)
+    except Exception as error:  # a run of another server, of no server, or whatever a client raises
+        get_run_logger().warning("Prefect does not tell who started run %s: %s", run, type(error).__name__)
+        return told
+
+
+def _deployment(client: SyncPrefectClient, run: FlowRun) -> dict[str, str]:
+    if run.deployment_id is None:
+        return {}
+    name = f"{client.read_flow(run.flow_id).name}/{client.read_deployment(run.deployment_id).name}"
+    return {str(run.deployment_id): name}
+
+
+def write_record(
+    cluster: DataFlowCluster, report: Report, told: Told, mask: Callable[[str], str]
+) -> tuple[ChangeRecord | None, Head | None]:
+    """Make the record of a report and append it to the log; the head is None where that was not possible.
+
+    Nothing fails of this, and it takes seconds only: a run that is cancelled has few of them.
+    """
+    record = head = None
+    try:
+        record = record_of(report, told, mask)
+        with _hurried(cluster.control).get_client(name="pbx01") as ssh:
+            record = record_of(report, _with_digests(ssh, report, told), mask)
+            head = append_record(ssh, record)
+    except Exception as error:  # must not hide how the run ended
+        get_run_logger().warning("The record of this run did not get into the audit log: %s", mask(str(error)))
+    return record, head
+
+
+def keep_record(key: str, record: ChangeRecord, head: Head | None) -> None:
+    """Keep a record and the head that it made as an artifact of this run; a run whose record has to wait is tagged."""
+    try:
+        description = f"record of {record.kind} {record.cluster}: {record.outcome}"
+        create_table_artifact(rows(record, head), key=key, description=description)
+        if head is None and record.changed:
+            with get_client(sync_client=True) as client:
+                mine = client.read_flow_run(UUID(str(runtime.flow_run.id)))
+                client.update_flow_run(mine.id, tags=sorted({*mine.tags, WAITING}))
+    except Exception as error:
+        get_run_logger().warning("The record of this run is not kept beside it: %s", error)
+
+
+def waiting_records(key: str) -> list[Artifact]:
+    """The artifacts under this key whose records have still to be appended; one call where there are none."""
+    with get_client(sync_client=True) as client:
+        tagged = FlowRunFilter.model_validate({"tags": {"all_": [WAITING]}})
+        runs = [str(run.id) for run in client.read_flow_runs(flow_run_filter=tagged, limit=200)]
+        only = {"key": {"any_": [key]}, "flow_run_id": {"any_": runs}}
+        return client.read_artifacts(artifact_filter=ArtifactFilter.model_validate(only)) if runs else []
+
+
+@task(name="write-records", task_run_name="write-records", cache_policy=NO_CACHE, persist_result=False)
+def write_records(cluster: DataFlowCluster, waiting: list[Artifact]) -> Outcome:
+    """Append records that never reached the control node, and note in their artifacts that they are there now."""
+    written = []
+    try:
+        with cluster.control.get_client(name="pbx01") as ssh, get_client(sync_client=True) as client:
+            for artifact in waiting:
+                record, head = kept(artifact.data, f"artifact {artifact.id}")
+                head = head or append_record(ssh, record)
+                if head is None:
+                    break
+                stored = json.dumps(rows(record, head))
+                client.update_artifact(artifact.id, ArtifactUpdate(data=stored))
+                if artifact.flow_run_id is not None:
+                    run = client.read_flow_run(artifact.flow_run_id)
+                    client.update_flow_run(run.id, tags=sorted({*run.tags} - {WAITING}))
+                written.append(record.id)
+    except Exception as error:  # tried again by the next run; what else is to be settled is more urgent
+        get_run_logger().warning("Not all records that wait could be appended to the audit log: %s", error)
+    return ended(Outcome("write-records", None, f"{len(written)} of {len(waiting)} that waited are in the audit log"))
+
+
+def _hurried(control: SshHost) -> SshHost:
+    limits = {name: min(AUDIT_WAIT, getattr(control, name)) for name in ("connect_timeout", "command_timeout")}
+    return control.model_copy(update=limits)
+
+
+def _with_digests(ssh: SshClient, report: Report, told: Told) -> Told:
+    snapshots = change_folder(report.change.id) if report.change else ""
+    transcript = f"{report.transcript.folder}/log" if report.transcript else ""
+    if not (snapshots or transcript):
+        return told
+    found = parse_digests(ssh.run(digests_command(snapshots, transcript, TRANSCRIPT)).stdout)
+    return replace(told, transcript=found.pop(TRANSCRIPT, ""), digests={**told.digests, **found})
