@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from blocks.ssh_client import SshClient
+from blocks.ssh_client import Answer, SshClient
 from flows.core.audit.append import END, OTHER, append_command, end_command, parse_end, read_command
 from flows.core.audit.chain import Head, head_of, next_line, place_of
 from flows.core.audit.record import ChangeRecord, as_values
@@ -16,12 +16,13 @@ AUDIT_LOG = f"{STATE_FOLDER}/audit.log"
 
 def read_log(ssh: SshClient) -> str:
     """The whole log, "" where there is none. Raises `Unreachable` or `CommandFailed`."""
-    return ssh.run(read_command(AUDIT_LOG), timeout=AUDIT_READ).stdout
+    return _answer(ssh, "reading the audit log", read_command(AUDIT_LOG), AUDIT_READ)
 
 
 def read_end(ssh: SshClient, most: int = END) -> tuple[int, str] | None:
     """Size and end of the log; None where the folder is not there that it would be in."""
-    answer = ssh.run(f"[ -d {STATE_FOLDER} ] || exit 0; {end_command(AUDIT_LOG, most)}").stdout
+    command = f"[ -d {STATE_FOLDER} ] || exit 0; {end_command(AUDIT_LOG, most)}"
+    answer = _answer(ssh, "reading the end of the audit log", command)
     return parse_end(answer) if answer else None
 
 
@@ -38,6 +39,7 @@ def append_record(ssh: SshClient, record: ChangeRecord) -> Head | None:
     `Unreachable`, then the line may be there or not, or `CommandFailed`.
     """
     values, most = as_values(record), END
+    answer = Answer(OTHER, "", "")
     for _ in range(AUDIT_APPENDS):
         if (found := read_end(ssh, most)) is None:
             return None
@@ -52,11 +54,19 @@ def append_record(ssh: SshClient, record: ChangeRecord) -> Head | None:
         if answer.exit_code == 0:
             return head_of(line)
         if answer.exit_code != OTHER:
-            raise _refused(ssh.where, answer.stderr.strip() or f"exit code {answer.exit_code}", answer.exit_code)
+            raise _refused(ssh, "appending to the audit log", answer)
         time.sleep(AUDIT_PAUSE)
-    raise _refused(ssh.where, f"it grew {AUDIT_APPENDS} times between a look and the append", OTHER)
+    raise _refused(ssh, f"appending to the audit log, which grew {AUDIT_APPENDS} times meanwhile", answer)
 
 
-def _refused(where: str, answer: str, exit_code: int) -> CommandFailed:
+def _answer(ssh: SshClient, tried: str, command: str, timeout: float | None = None) -> str:
+    answer = ssh.run(command, check=False, timeout=timeout)
+    if answer.exit_code != 0:
+        raise _refused(ssh, tried, answer)
+    return answer.stdout
+
+
+def _refused(ssh: SshClient, tried: str, answer: Answer) -> CommandFailed:
     hint = f"Look at {AUDIT_LOG} there: is the disk full, does it belong to another account, or is its guard held?"
-    return CommandFailed(where, "appending to the audit log", answer, hint, exit_code)
+    said = answer.stderr.strip() or f"exit code {answer.exit_code}"
+    return CommandFailed(ssh.where, tried, said, hint, answer.exit_code)

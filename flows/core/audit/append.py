@@ -14,7 +14,7 @@ from flows.core.audit.chain import Head
 OTHER = 45
 """Exit code of `append_command` when the log has another size than expected: read its end again."""
 
-END = 1_048_576
+END = 262_144
 """Bytes of the log that are read for its last line; a record is some thousands."""
 
 _BEGINNING = 120
