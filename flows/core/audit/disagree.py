@@ -48,7 +48,7 @@ FINDINGS = {name: level for name, (level, _) in _HINTS.items()}
 MOST_NAMED = 10
 """Runs of a cluster that get a finding of their own for one reason; the others are counted."""
 
-_NEVER_WORKED = frozenset({End.COLLISION, End.WAITING, End.RUNNING})
+_NEVER_WORKED = frozenset({End.COLLISION, End.NOT_VALID, End.WAITING, End.RUNNING})
 
 
 def disagreements(past: Sequence[Past], logs: Sequence[Log]) -> tuple[Finding, ...]:

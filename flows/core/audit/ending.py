@@ -25,6 +25,7 @@ class End(StrEnum):
     REFUSED = "refused"
     NO_ANSWER = "approval never came"
     COLLISION = "never began: another run held the slot"
+    NOT_VALID = "never began: what was ordered is not valid"
     CANCELLED = "cancelled"
     FAILED = "failed"
     STILL_RUNNING = "the script was still running"
@@ -82,6 +83,9 @@ _AWAY = re.compile(
     r"|exception: (?:\w+\.)*(?:PoolTimeout|PrefectHTTPStatusError)\b"
 )
 
+# What Prefect says where it came to no line of the flow.
+_NEVER_BEGAN = re.compile(r"^Validation of flow parameters failed|^Flow could not be retrieved from ")
+
 
 def ending(run: Run | None, record: ChangeRecord | None, now: float) -> Ending:
     """How a run ended, by Prefect's word, the last record of it, or both; one of them is there."""
@@ -124,6 +128,8 @@ def _by_state(run: Run, now: float) -> Ending:
         return Ending(End.SERVER_AWAY, said)
     if run.state == "FAILED" and "never resumed" in run.message:
         return Ending(End.NO_ANSWER, said)
+    if run.state in ("FAILED", "CRASHED") and _NEVER_BEGAN.search(run.message):
+        return Ending(End.NOT_VALID, said)
     if run.state == "CANCELLED" and "oncurrency limit reached" in run.message:
         return Ending(End.COLLISION, said)
     if run.state in ("RUNNING", "CANCELLING", "PENDING"):
