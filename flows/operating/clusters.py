@@ -3,8 +3,8 @@
     python -m flows.operating.clusters add prod-eu
     python -m flows.operating.clusters prune [--yes]
 
-Each deployment of prefect.yaml but those for all clusters is repeated for the cluster: its block is filled in, and what
-stands there under `of-a-cluster` is added. So there is one list of deployments, and a cluster is a block and one command.
+Each deployment of prefect.yaml but one for all clusters is repeated for the cluster: its block is filled in, and what
+stands there under `of-a-cluster` is added. So there is one list, and a cluster is a block and one command.
 """
 
 from __future__ import annotations
