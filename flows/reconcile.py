@@ -52,7 +52,8 @@ def reconcile_data_flow(
 ) -> State[str]:
     """Settle a change whose run died: close it with a late report when all is well, be loud when the service is down.
 
-    Does nothing while a change is at work or its script still runs. Meant to run every few minutes by its schedule.
+    Does nothing while a change is at work or its script still runs. Appends records to the audit log that pbx01 could
+    not be told in time. Meant to run every few minutes by its schedule.
 
     Args:
         cluster: The saved cluster to look at.

@@ -121,7 +121,7 @@ def _report(client: SyncPrefectClient, cluster: DataFlowCluster, record: ChangeR
 
 def _heads(client: SyncPrefectClient, cluster: DataFlowCluster) -> list[Head]:
     """Every head of this cluster's log that was noted elsewhere."""
-    copies = read_copies(client, (), {}, [artifact_key(RECORDS, cluster)]).copies.values()
+    copies = read_copies(client, {}, [artifact_key(RECORDS, cluster)]).copies.values()
     noted = read_heads(client, {artifact_key(HEALTH, cluster): cluster.name}).get(cluster.name, [])
     return [*noted, *(copy.head for each in copies for copy in each if copy.head)]
 

@@ -98,16 +98,19 @@ def _look(saved: Saved) -> _Seen:
 def _joined(client: SyncPrefectClient, seen: Sequence[_Seen], names: Mapping[str, str]) -> Gathered:
     """What Prefect tells beside what the hosts told."""
     records = {record.id: record for each in seen if each.lines for record in each.lines.records}
-    runs = read_runs(client, names)
+    with ThreadPoolExecutor(max_workers=2) as pool:  # the server answers one while the other's answer is read
+        copies = in_thread(pool, lambda: read_copies(client, records))
+        runs = in_thread(pool, lambda: read_runs(client, names)).result()
+        kept = copies.result()
     runs |= read_named_runs(client, {record.run for record in records.values()} - runs.keys(), names)
-    kept = read_copies(client, runs, records)
     checks = {artifact_key(HEALTH, each.cluster): each.name for each in seen if each.cluster}
     heads = read_heads(client, checks)
     return Gathered(
         tuple(runs.values()),
         tuple(_log(each, kept, heads.get(each.name, ())) for each in seen),
         kept.copies,
-        kept.damaged,
+        # What other people keep under such a key is none of ours.
+        {run: why for run, why in kept.damaged.items() if run in runs},
         {each.name: window_of(each.cluster) for each in seen if each.cluster},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,9 +29,7 @@ class Artifacts:
     damaged: dict[str, str] = field(default_factory=dict)
 
 
-def read_copies(
-    client: SyncPrefectClient, runs: Container[str], records: Mapping[str, ChangeRecord], keys: Sequence[str] = ()
-) -> Artifacts:
+def read_copies(client: SyncPrefectClient, records: Mapping[str, ChangeRecord], keys: Sequence[str] = ()) -> Artifacts:
     """What runs keep of their records, under these keys or all; `records` are those of the logs, by id.
 
     A copy that equals its record is that object: most do, and there may be many thousands.
@@ -42,8 +40,7 @@ def read_copies(
         try:
             record, head = kept(each["data"], f"artifact {each['id']}")
         except ValueError as error:
-            if run in runs:  # else it is none of ours
-                found.damaged[run] = str(error)
+            found.damaged[run] = str(error)
             continue
         there = records.get(record.id)
         # Another run writes the record of one that died.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from uuid import UUID
 
@@ -88,35 +89,50 @@ def keep_record(key: str, record: ChangeRecord, head: Head | None) -> None:
         get_run_logger().warning("The record of this run is not kept beside it: %s", error)
 
 
-def waiting_records(key: str) -> list[Artifact]:
-    """The artifacts under this key whose records have still to be appended; one call where there are none."""
+@dataclass(frozen=True)
+class Waiting:
+    """A record that has still to be appended: of which artifact, and of which run that is."""
+
+    artifact: UUID
+    run: UUID
+    record: ChangeRecord
+
+
+def waiting_records(key: str) -> list[Waiting]:
+    """The records under this key that have still to be appended to the log; one call where there are none."""
     with get_client(sync_client=True) as client:
         tagged = FlowRunFilter.model_validate({"tags": {"all_": [WAITING]}})
         runs = [str(run.id) for run in client.read_flow_runs(flow_run_filter=tagged, limit=200)]
         only = {"key": {"any_": [key]}, "flow_run_id": {"any_": runs}}
-        return client.read_artifacts(artifact_filter=ArtifactFilter.model_validate(only)) if runs else []
+        found = client.read_artifacts(artifact_filter=ArtifactFilter.model_validate(only)) if runs else []
+    return [*_waiting(found)]
+
+
+def _waiting(artifacts: Iterable[Artifact]) -> Iterator[Waiting]:
+    for each in artifacts:
+        with suppress(ValueError):  # somebody edited it: the audit says so
+            record, head = kept(each.data, f"artifact {each.id}")
+            if head is None and each.flow_run_id is not None:
+                yield Waiting(each.id, each.flow_run_id, record)
 
 
 @task(name="write-records", task_run_name="write-records", cache_policy=NO_CACHE, persist_result=False)
-def write_records(cluster: DataFlowCluster, waiting: list[Artifact]) -> Outcome:
+def write_records(cluster: DataFlowCluster, waiting: list[Waiting]) -> Outcome:
     """Append records that never reached the control node, and note in their artifacts that they are there now."""
-    written = []
+    left = [*waiting]
     try:
         with cluster.control.get_client(name="pbx01") as ssh, get_client(sync_client=True) as client:
-            for artifact in waiting:
-                record, head = kept(artifact.data, f"artifact {artifact.id}")
-                head = head or append_record(ssh, record)
-                if head is None:
-                    break
-                stored = json.dumps(rows(record, head))
-                client.update_artifact(artifact.id, ArtifactUpdate(data=stored))
-                if artifact.flow_run_id is not None:
-                    run = client.read_flow_run(artifact.flow_run_id)
-                    client.update_flow_run(run.id, tags=sorted({*run.tags} - {WAITING}))
-                written.append(record.id)
+            while left and (head := append_record(ssh, left[0].record)):
+                done = left[0]
+                client.update_artifact(done.artifact, ArtifactUpdate(data=json.dumps(rows(done.record, head))))
+                del left[0]
+                if all(each.run != done.run for each in left):
+                    tags = {*client.read_flow_run(done.run).tags} - {WAITING}
+                    client.update_flow_run(done.run, tags=sorted(tags))
     except Exception as error:  # tried again by the next run; what else is to be settled is more urgent
         get_run_logger().warning("Not all records that wait could be appended to the audit log: %s", error)
-    return ended(Outcome("write-records", None, f"{len(written)} of {len(waiting)} that waited are in the audit log"))
+    said = f"{len(waiting) - len(left)} of {len(waiting)} that waited are in the audit log"
+    return ended(Outcome("write-records", None, said))
 
 
 def _hurried(control: SshHost) -> SshHost:

@@ -4,25 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
+from io import StringIO
 from typing import Any
+from urllib.parse import urlsplit
 
+import paramiko
 import pytest
+from httpx import TransportError
+from prefect import flow
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from pydantic import SecretStr
 
 from flows.core.audit.chain import head_of
 from flows.core.audit.verify import verify
+from flows.core.change import Order
 from flows.core.health.memory import head_in
 from flows.errors import CommandFailed
+from flows.recorded import recorded
 from flows.tasks.audit_log import append_record, read_head, read_log
 from tests.core.audit.records import past, record
 from tests.flows.audit_support import LOG, agree, beside, log_text, logged, told, waits
 from tests.flows.conftest import Run, read_run
 from tests.flows.health_support import check
-from tests.flows.story_support import two_cores, untouched
+from tests.flows.story_support import block_of, edited, two_cores, untouched
 from tests.flows.support import STATE
+from tests.sandbox.link import Link
 from tests.sandbox.world import World
+
+
+@pytest.fixture
+def cluster(world: World, prefect_server: str) -> Any:
+    """The block under a name of its own: what other tests left to be written is none of its business."""
+    return edited(block_of(world), name="audited")
 
 
 def reconcile(cluster: Any) -> Run:
@@ -115,3 +132,49 @@ def test_a_line_that_is_longer_than_what_is_read_of_the_log_is_chained_to_all_th
         append_record(ssh, replace(record(), run="c"))
     proof = verify(log_text(world))
     assert (proof.lines, proof.faults, len(proof.notes)) == (3, (), 1)
+
+
+def test_a_prefect_server_or_a_control_node_that_is_away_costs_a_run_one_of_its_records(
+    world: World, cluster: Any, prefect_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is written when Prefect's server is gone; a control node that says nothing is given up in time.
+
+    By a key: a password is sent only when Prefect's server told that it was never rejected (promise P9).
+    """
+    world.control.path(STATE).mkdir(parents=True)
+    key = paramiko.ECDSAKey.generate()
+    world.control.write("/home/pbx/.ssh/authorized_keys", f"{key.get_name()} {key.get_base64()} anna\n", 0o600)
+    key.write_private_key(text := StringIO())
+    cluster = edited(cluster, "control", private_key=SecretStr(text.getvalue()))
+    order = Order("stop", cluster.name, False, (), "anna", "")
+
+    @flow(name="ends-alone")
+    def ends(server: Link | None = None) -> None:
+        with recorded(cluster, order):
+            if server:
+                server.refuse()
+                server.cut()
+
+    with Link(urlsplit(prefect_server).port or 0) as server:
+        away = {PREFECT_API_URL: f"http://127.0.0.1:{server.port}/api", PREFECT_CLIENT_MAX_RETRIES: 0}
+        with temporary_settings(away), pytest.raises(TransportError):
+            ends(server)
+    assert [(each.outcome, each.trigger.how, beside(each.run)) for each in logged(world)] == [
+        ("done", "UI, CLI or API", [])
+    ]
+    monkeypatch.setattr("flows.tasks.record.AUDIT_WAIT", 0.5)
+    with frozen(world):
+        run = read_run(ends(return_state=True))
+    assert run.ended == "COMPLETED"
+    assert [head for _, head in beside(run.id)] == [None]
+    assert len(logged(world)) == 1
+
+
+@contextmanager
+def frozen(world: World) -> Iterator[None]:
+    """Let the control node say nothing."""
+    world.control.link.freeze()
+    try:
+        yield
+    finally:
+        world.control.link.thaw()

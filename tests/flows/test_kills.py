@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.flows.audit_support import agree, logged
 from tests.flows.conftest import read_run
 from tests.flows.support import STATE, FlowRun, lock_of, wait_until
 from tests.sandbox import vendor
@@ -36,7 +37,10 @@ def reached(world: World, phase: str) -> bool:
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
 def test_a_change_that_ends_in_a_phase(phase: str, how: signal.Signals, prefect_server: str) -> None:
-    """The lock stays, marked or held by a dead run; reconcile closes the change with the service up and all calls."""
+    """The lock stays, marked or held by a dead run; reconcile closes the change with the service up and all calls.
+
+    A cancelled run leaves its record in the seconds that it has; reconcile writes another one, marked late.
+    """
     with World(installed="24.8", history_rows=2_000, live_calls=True, live_rate=5) as world:
         block = save(world, "sandbox")
         dead = FlowRun(block, entrypoint=UPGRADE)
@@ -55,6 +59,9 @@ def test_a_change_that_ends_in_a_phase(phase: str, how: signal.Signals, prefect_
         assert lock_of(world) == {}
         world.wait_for_calls(3)
         assert world.missing_records() == {}
+        left = [(each.outcome, each.late) for each in logged(world) if each.run == str(dead.id)]
+        assert left == [("cancelled", False)] * (how is signal.SIGTERM) + [("late report", True)]
+        agree(world, run.id, *([str(dead.id)] if how is signal.SIGTERM else []))
 
 
 def _script_runs(world: World) -> bool:

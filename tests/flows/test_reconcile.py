@@ -17,6 +17,7 @@ from flows.tasks.change_lock import acquire_lock, release_lock
 from flows.tasks.change_state import keep, read_state, write_state
 from flows.tasks.data import read_data
 from flows.tasks.restore_point import make_restore_point
+from tests.flows.audit_support import agree, beside
 from tests.flows.conftest import Run, read_run
 from tests.flows.story_support import DATABASE, WRITER, block_of
 from tests.flows.support import STATE, FlowRun, hold, job_of, lock_of, quick_block, starts, wait_for_step, wait_until
@@ -111,17 +112,15 @@ def test_a_killed_worker_in_the_middle_of_the_script(
     assert "is closed: the service is up; nothing was recorded to compare with" in run.message
     assert (lock_of(world), starts(world)) == ({}, 1)
     assert run.report.startswith("# install sandbox: late report")
-    for said in (
-        "| Requested by | anna |",
-        "written late",
-        f"/runs/flow-run/{dead.id}",
-        "exit code 0",
-        "the data flow is deployed",
-    ):
-        assert said in run.report, said
+    wanted = ("| Requested by | anna |", "written late", f"/runs/flow-run/{dead.id}", "exit code 0", "flow is deployed")
+    assert [said for said in wanted if said not in run.report] == []
     assert state_of(block, before["change"]).phase is Phase.CLOSED
+    (late, _), (own, _) = beside(run.id)
+    assert (late.run, late.late, late.requested_by) == (str(dead.id), True, "anna")
+    assert (late.trigger.deployment, own.kind, own.late) == ("install-data-flow/tests", "reconcile", False)
+    agree(world, run.id)
     again = reconcile(block)
-    assert (again.message, again.report) == ("no change holds the cluster", "")
+    assert (again.message, again.report, beside(again.id)) == ("no change holds the cluster", "", [])
 
 
 @pytest.mark.matrix

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import SecretStr
 
+from tests.flows.audit_support import agree, beside, logged
 from tests.flows.conftest import Run
 from tests.flows.secret_hunt import Hunter, Printed, Processes, files_of, prefect_files
 from tests.flows.story_support import block_of, edited, failed_step
@@ -99,6 +100,8 @@ def test_no_secret_is_found_anywhere(
         runs = _runs(world, cluster, planted, install)
     ends = [run.ended if run.ended == "COMPLETED" else failed_step(run) for run in runs]
     assert ends == ["pull-image", "recreate", "COMPLETED", "settle", "look", "look"]
+    agree(world, *(run.id for run in runs[:-1]))
+    assert (len(logged(world)), [head for _, head in beside(runs[-1].id)]) == (len(runs) - 1, [None])
     made_up = world.server.path(PASSWORD_FILE).read_text().split("password=")[1].split()[0]
     lines = {f"key, line {n}": line for n, line in enumerate(planted.pop("key").splitlines()[1:-1]) if len(line) > 15}
     pbx = {f"PBX secret {number}": secret for number, secret in enumerate(world.pbx.secrets)}

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 import flows.change
+from tests.flows.audit_support import agree, beside, logged, told
+from tests.flows.conftest import read_run
+from tests.flows.story_support import edited
 from tests.flows.support import (
     AT_THE_END,
     STATE,
@@ -77,9 +80,15 @@ def test_a_link_that_freezes_in_silence(world: World, block: Any) -> None:
 
 @pytest.mark.matrix
 def test_a_control_node_out_of_reach_until_the_end(world: World, block: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run ends as still running, not as unreachable, says that the lock is held, and Retry attaches."""
+    """The run ends as still running, not as unreachable, says that the lock is held, and Retry attaches.
+
+    The record of the first attempt stays in its artifact until reconcile appends it.
+    """
+    from flows.reconcile import reconcile_data_flow
+
     impatient = flows.change.release_lock.with_options(retries=0)
     monkeypatch.setattr("flows.change.release_lock", impatient)
+    block = edited(block, name="out-of-reach")
     hold(world, 2)
     link = world.control.link
 
@@ -94,9 +103,15 @@ def test_a_control_node_out_of_reach_until_the_end(world: World, block: Any, mon
     assert "ScriptStillRunning" in run.message
     assert f"{STATE}/runs/{first.id}-1/log" in run.message
     assert "still held by this run" in run.report
+    assert [(each.outcome, head) for each, head in beside(run.id)] == [("the script is still running", None)]
     link.allow()
     with meanwhile(lambda: vendor.let_go_on(world.control)):
         completed_with_one_start(world, first.retry())
+    assert told(world) == [("install", "done")]
+    reconciled = read_run(reconcile_data_flow(block, return_state=True))
+    assert "1 of 1 that waited" in reconciled.tasks["write-records"]
+    assert [(each.outcome, each.attempt) for each in logged(world)] == [("done", 2), ("the script is still running", 1)]
+    agree(world, run.id)
 
 
 @pytest.mark.matrix

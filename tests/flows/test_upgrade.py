@@ -9,6 +9,9 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 
+from flows.core.audit.chain import digest
+from flows.tasks.change_state import fetch
+from tests.flows.audit_support import logged
 from tests.flows.conftest import Run
 from tests.flows.support import STATE, FlowRun, hold, lock_of, meanwhile, quick_block
 from tests.sandbox import vendor
@@ -69,6 +72,12 @@ def test_our_waiting_ends_in_the_middle_of_an_upgrade(
     assert [path.read_text() for path in world.control.path(f"{STATE}/changes").glob("*/reference.gz.b64")] == [
         reference
     ]
+    _, done = logged(world)
+    assert {"report.md", "reference.json", "after.json"} <= done.digests.keys()
+    with block.control.get_client() as ssh:
+        for name in done.digests.keys() - {"report.md"}:
+            assert done.digests[name] == digest(fetch(ssh, done.change, name.removesuffix(".json")) or "")
+    assert done.verdict and done.rows and done.downtime is not None and done.before != done.after
     assert lock_of(world) == {}
     world.wait_for_calls(3)
     assert world.missing_records() == {}
