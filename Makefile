@@ -62,5 +62,5 @@ lock: .venv/installed ## renew requirements.lock (installs uv beside the project
 	@touch .venv/installed
 
 clean: ## remove the environment and everything the tools left in this folder
-	rm -rf .venv build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv demo-audits build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
