@@ -18,6 +18,9 @@ from flows.tasks.past_runs import all_of, ask
 RECORDS, HEALTH, AUDITS = "record", "health-findings", "audit-heads"
 """How the keys of the artifacts begin in which records and heads are kept."""
 
+CHECKS, DAYS = 288, 15
+"""Health checks of a cluster in a day, by its schedule, and for how many days one is read: audits run every week."""
+
 _NEWEST = {"sort": "CREATED_DESC"}
 
 
@@ -52,12 +55,15 @@ def read_copies(client: SyncPrefectClient, records: Mapping[str, ChangeRecord], 
 def read_heads(client: SyncPrefectClient, keys: Mapping[str, str]) -> dict[str, list[Head]]:
     """Heads of the logs that health checks and audits noted, by cluster; `keys` are those of health checks to clusters.
 
-    Of the checks the newest of each cluster are read, of the audits all.
+    Of the checks one for each of the last days is read, as there are hundreds a day; of the audits all.
     """
     found: defaultdict[str, list[Head]] = defaultdict(list)
     for key, cluster in keys.items():
-        for each in ask(client, "/artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, **_NEWEST}):
-            if head := head_in(each["data"], f"the health check of {_when(each)}"):
+        for day in range(DAYS):
+            one = {"artifacts": {"key": {"any_": [key]}}, **_NEWEST, "limit": 1, "offset": day * CHECKS}
+            if not (checks := ask(client, "/artifacts/filter", one)):
+                break
+            if head := head_in(checks[0]["data"], f"the health check of {_when(checks[0])}"):
                 found[cluster].append(head)
     for each in _of(client, [AUDITS]):
         for cluster, head in heads_kept(each["data"], f"the audit of {_when(each)}"):
