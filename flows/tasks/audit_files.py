@@ -56,7 +56,7 @@ def _plot(folder: Path, chart: Chart) -> str:
         ordered = sorted(chart.values)
         times = [datetime.fromtimestamp(at, UTC) for at, _ in ordered]
         axes.plot(times, [value for _, value in ordered], "o-" if chart.joined else "o", markersize=3)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, max(*(value for _, value in ordered), 1) * 1.05)
     name = f"{re.sub(r'[^a-z0-9]+', '-', chart.title.lower()).strip('-')}.png"
     figure.savefig(folder / name, dpi=150)
     return name
