@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from blocks.errors import AccessDenied, APIError, CommandFailed, DataFlowError, Unreachable
 from flows.core.proof import Proof
+from flows.core.script import Transcript
 
 __all__ = [
     "APIError",
@@ -33,11 +34,15 @@ class ChangeLocked(DataFlowError):
 
 
 class ScriptFailed(DataFlowError):
-    """The vendor's script ended badly."""
+    """The vendor's script ended badly; `transcript` is what was read of it, if any."""
+
+    transcript: Transcript | None = None
 
 
 class ScriptStillRunning(DataFlowError):
-    """We stopped waiting for the vendor's script; it goes on by itself."""
+    """We stopped waiting for the vendor's script; it goes on by itself. `transcript` is what was read of it so far."""
+
+    transcript: Transcript | None = None
 
 
 class PreflightFailed(DataFlowError):

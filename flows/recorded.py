@@ -24,7 +24,7 @@ from flows.core.change import ChangeLock, Order, Outcome, Told
 from flows.core.change_state import ChangeState
 from flows.core.report import Report, Timed, markdown, summary
 from flows.core.words import utc
-from flows.errors import ChangeLocked, PreflightFailed, ScriptStillRunning
+from flows.errors import ChangeLocked, PreflightFailed, ScriptFailed, ScriptStillRunning
 from flows.tasks.record import keep_record, prefect_tells, write_record
 from flows.tasks.secrets import secrets_of
 
@@ -96,6 +96,9 @@ class Recorded:
             told = value.outcome if isinstance(value, Told) else value
             outcome = told if isinstance(told, Outcome) else Outcome(name, None, "done")
             return value.value if isinstance(value, Told) else value
+        except (ScriptFailed, ScriptStillRunning) as error:
+            self.note(transcript=error.transcript or self.report.transcript)
+            raise
         finally:
             self.note(steps=(*self.report.steps, Timed(name, outcome, time.monotonic() - began)))
 

@@ -202,7 +202,8 @@ def _script(report: Report) -> str:
     if script is None:
         return ""
     took = duration(script.ended - script.started) if script.ended else "not ended"
-    head = f"## Script\n\n`{script.verb}` on pbx01: exit code {script.exit_code}, {took}. "
+    code = "no exit code" if script.exit_code is None else f"exit code {script.exit_code}"
+    head = f"## Script\n\n`{script.verb}` on pbx01: {code}, {took}. "
     head += f"The whole transcript ({len(script.lines)} lines, secrets masked) is `{script.folder}/log` on pbx01.\n\n"
     lines = script.lines[-LAST_LINES:]
     # Longer than any that the script itself printed.

@@ -57,7 +57,9 @@ def _to_its_end(
     if why := failure(transcript):
         answer = f"{why}. Last lines: " + " / ".join(transcript.lines[-3:])
         hint = f"The whole transcript is {transcript.folder}/log on pbx01. Settle the cause, then press Retry."
-        raise ScriptFailed("pbx01", " ".join(argv), answer, hint)
+        failed = ScriptFailed("pbx01", " ".join(argv), answer, hint)
+        failed.transcript = transcript
+        raise failed
     took = duration((transcript.ended or transcript.started) - transcript.started)
     message = f"dataflow.sh {transcript.verb} ended with exit code 0 after {took}, {len(transcript.lines)} lines"
     return Outcome(step, True, message), transcript

@@ -16,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
 from prefect.client.schemas.objects import Artifact, FlowRun
+from prefect.exceptions import ObjectNotFound
 
 from blocks.cluster import DataFlowCluster
 from blocks.ssh import SshHost
@@ -29,10 +30,12 @@ from flows.core.audit.prefect_says import trigger_of
 from flows.core.audit.record import ChangeRecord, Trigger
 from flows.core.change import Outcome
 from flows.core.numbers import AUDIT_WAIT
+from flows.core.redact import redact
 from flows.core.report import Report
 from flows.tasks.audit_log import append_record
 from flows.tasks.change_state import change_folder
 from flows.tasks.policy import told as ended
+from flows.tasks.secrets import secrets_of
 
 WAITING = "record-not-written"
 """The tag of a run whose record has still to be appended to the log: reconcile-data-flow does it."""
@@ -54,8 +57,10 @@ def prefect_tells(run: str, *, late: bool = False) -> Told:
 def _deployment(client: SyncPrefectClient, run: FlowRun) -> dict[str, str]:
     if run.deployment_id is None:
         return {}
-    name = f"{client.read_flow(run.flow_id).name}/{client.read_deployment(run.deployment_id).name}"
-    return {str(run.deployment_id): name}
+    with suppress(ObjectNotFound):  # deleted meanwhile
+        name = f"{client.read_flow(run.flow_id).name}/{client.read_deployment(run.deployment_id).name}"
+        return {str(run.deployment_id): name}
+    return {}
 
 
 def write_record(
@@ -130,7 +135,8 @@ def write_records(cluster: DataFlowCluster, waiting: list[Waiting]) -> Outcome:
                     tags = {*client.read_flow_run(done.run).tags} - {WAITING}
                     client.update_flow_run(done.run, tags=sorted(tags))
     except Exception as error:  # tried again by the next run; what else is to be settled is more urgent
-        get_run_logger().warning("Not all records that wait could be appended to the audit log: %s", error)
+        said = redact(str(error), secrets_of(cluster))
+        get_run_logger().warning("Not all records that wait could be appended to the audit log: %s", said)
     said = f"{len(waiting) - len(left)} of {len(waiting)} that waited are in the audit log"
     return ended(Outcome("write-records", None, said))
 
@@ -142,7 +148,8 @@ def _hurried(control: SshHost) -> SshHost:
 
 def _with_digests(ssh: SshClient, report: Report, told: Told) -> Told:
     snapshots = change_folder(report.change.id) if report.change else ""
-    transcript = f"{report.transcript.folder}/log" if report.transcript else ""
+    # Of a script that goes on it would be the digest of a text that nobody sees again.
+    transcript = f"{report.transcript.folder}/log" if report.transcript and report.transcript.ended else ""
     if not (snapshots or transcript):
         return told
     found = parse_digests(ssh.run(digests_command(snapshots, transcript, TRANSCRIPT)).stdout)

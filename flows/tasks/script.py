@@ -76,9 +76,18 @@ def start_and_follow(cluster: DataFlowCluster, folder: str, argv: list[str]) -> 
     """Start the script or attach to it, and read its log to the end; a link that breaks or freezes is opened anew.
 
     Raises `ChangeLocked` while a script of another run still runs, `ScriptStillRunning` when our waiting ends before
-    the script, `ScriptFailed` when its process vanished.
+    the script, `ScriptFailed` when its process vanished; both with what was read until then.
     """
-    reader, started = _Reader(cluster, folder), False
+    reader = _Reader(cluster, folder)
+    try:
+        return _followed(cluster, folder, argv, reader)
+    except (ScriptFailed, ScriptStillRunning) as error:
+        error.transcript = Transcript(argv[2], folder, tuple(reader.lines), None, reader.started, None)
+        raise
+
+
+def _followed(cluster: DataFlowCluster, folder: str, argv: list[str], reader: _Reader) -> Transcript:
+    started = False
     while True:
         try:
             with cluster.control.get_client(name="pbx01") as ssh:
@@ -100,6 +109,7 @@ class _Reader:
 
     def __init__(self, cluster: DataFlowCluster, folder: str) -> None:
         self.lines: list[str] = []
+        self.started = time.time()
         self._cluster, self._folder, self._position = cluster, folder, 0
         self._began = self._heard = time.monotonic()
         self._secrets = secrets_of(cluster)
@@ -138,7 +148,7 @@ class _Reader:
     def _ask(self, ssh: SshClient) -> dict[str, Any]:
         argv = ["python3", JOB, "follow", self._folder, str(self._position), str(FOLLOW_WAIT)]
         state: dict[str, Any] = json.loads(ssh.run(argv, timeout=FOLLOW_WAIT + FOLLOW_ANSWER).stdout)
-        self._position = state["position"]
+        self._position, self.started = state["position"], state.get("started") or self.started
         if state["text"]:
             self._heard = time.monotonic()
             self._take(state["text"])

@@ -122,7 +122,7 @@ def test_only_the_scripts_last_lines_are_shown_with_the_place_of_all() -> None:
 def test_a_script_that_still_runs_has_no_end() -> None:
     """No duration is made up."""
     running = Transcript("run", "/f", (), None, 5.0, None)
-    assert "exit code None, not ended" in markdown(replace(FULL, transcript=running))
+    assert "no exit code, not ended" in markdown(replace(FULL, transcript=running))
 
 
 def test_the_summary_is_one_line_of_what_changed_and_what_was_seen() -> None:

@@ -101,6 +101,8 @@ def test_no_secret_is_found_anywhere(
     ends = [run.ended if run.ended == "COMPLETED" else failed_step(run) for run in runs]
     assert ends == ["pull-image", "recreate", "COMPLETED", "settle", "look", "look"]
     agree(world, *(run.id for run in runs[:-1]))
+    script = logged(world)[1].script
+    assert script and script.exit_code and script.sha256 and "## Script" in runs[1].report
     assert (len(logged(world)), [head for _, head in beside(runs[-1].id)]) == (len(runs) - 1, [None])
     made_up = world.server.path(PASSWORD_FILE).read_text().split("password=")[1].split()[0]
     lines = {f"key, line {n}": line for n, line in enumerate(planted.pop("key").splitlines()[1:-1]) if len(line) > 15}

@@ -72,7 +72,9 @@ def test_our_waiting_ends_in_the_middle_of_an_upgrade(
     assert [path.read_text() for path in world.control.path(f"{STATE}/changes").glob("*/reference.gz.b64")] == [
         reference
     ]
-    _, done = logged(world)
+    waited, done = logged(world)
+    assert waited.script and (waited.script.exit_code, waited.script.sha256) == (None, "")
+    assert done.script and (done.script.exit_code, len(done.script.sha256)) == (0, 64)
     assert {"report.md", "reference.json", "after.json"} <= done.digests.keys()
     with block.control.get_client() as ssh:
         for name in done.digests.keys() - {"report.md"}:
