@@ -51,7 +51,8 @@ def record(number: int, run: str, at: float) -> Any:
     from flows.core.words import utc
 
     outcome = OUTCOMES[number % len(OUTCOMES)]
-    images = Images(*(Image(f"portsip/{name}", f"sha256:{number // 500:064x}", "", "25.8") for name in ("pbx:22", "click")))
+    digest = f"sha256:{number // 500:064x}"
+    images = Images(*(Image(f"portsip/{name}", digest, "", "25.8") for name in ("pbx:22", "clickhouse:25.8")))
     stages = [
         Stage(
             step, "changed" if step in ("upgrade", "stop-writer") else "looked", f"{step} said {run}, as it does", 1.5
