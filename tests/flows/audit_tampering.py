@@ -22,6 +22,7 @@ class Changed:
     world: World
     block: Any
     run: Run
+    refused: Run
 
 
 def request(method: str, path: str, body: Any) -> Any:

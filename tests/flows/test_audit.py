@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.audit_tampering import NAME, TOUCHED, Changed, artifact, request
+from tests.flows.audit_tampering import NAME, RECORDS, TOUCHED, Changed, artifact, request
 from tests.flows.conftest import Run, read_run
 from tests.flows.secret_hunt import Hunter
 from tests.flows.story_support import edited
@@ -37,9 +37,10 @@ def changed(prefect_server: str) -> Iterator[Changed]:
         block = type(save(world, NAME)).load(NAME)
         run = carry_out(recreate_data_flow, block, reason="new token", ticket="CHG-8")
         assert run.ended == "COMPLETED", run.message
-        assert carry_out(remove_data_flow, block).message.endswith("press Retry.")
+        refused = carry_out(remove_data_flow, block)
+        assert refused.message.endswith("press Retry.")
         assert carry_out(recreate_data_flow, block, reason="none of them").ended == "FAILED"
-        yield Changed(world, block, run)
+        yield Changed(world, block, run, refused)
 
 
 @pytest.fixture
@@ -178,3 +179,13 @@ def test_a_bundle_proves_itself_and_tells_what_was_altered(
         main(["check", str(out)])
     with pytest.raises(SystemExit, match="No audit log holds a record of run x; searched: audited"):
         main(["x", "--cluster", NAME])
+
+
+def test_what_was_deleted_in_prefect_is_told(changed: Changed, audit: Callable[..., Run]) -> None:
+    """The artifact, then its run with it; the log still tells what was done. The last test here: it mends nothing."""
+    request("DELETE", f"/artifacts/{artifact(RECORDS, changed.refused.id)['id']}", None)
+    assert "audit.artifact-gone" in audit().logs
+    request("DELETE", f"/flow_runs/{changed.refused.id}", None)
+    last = audit()
+    assert last.state.name == "Warning"
+    assert "audit.record-without-run: audited: Prefect does not know 1 run" in last.logs

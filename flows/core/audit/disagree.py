@@ -25,6 +25,10 @@ _HINTS = {
     "audit.record-gone": (Level.ERROR, "Ask who has access to pbx01: the log was put back or written anew."),
     "audit.artifact-differs": (Level.ERROR, "Believe the log where its chain is whole; ask who has access to Prefect."),
     "audit.contradiction": (Level.ERROR, "Open the run: states can be set by hand in the UI. The record holds."),
+    "audit.artifact-gone": (
+        Level.WARNING,
+        "Believe the log where its chain is whole; ask who has access to Prefect, or whether it was away at that time.",
+    ),
     "audit.run-without-record": (Level.ERROR, "Look at the run's logs; what it did stands in its run folder on pbx01."),
     "audit.half-recorded": (Level.WARNING, "Run reconcile-data-flow: it settles what a dead run left, and records it."),
     "audit.before-the-log": (Level.NOTE, "Nothing: they ran before these flows wrote records."),
@@ -130,6 +134,9 @@ def _of_run(past: Past, log_read: bool) -> Iterator[Finding]:
     if past.damaged:
         yield _finding("audit.artifact-differs", f"{_which(past)}: {past.damaged}")
     logged = {record.id: record for record in past.records if record.id in past.logged}
+    gone = past.logged - {copy.record.id for copy in past.copies}
+    if past.run is not None and gone and not past.damaged and past.ending.word is not End.RUNNING:
+        yield _finding("audit.artifact-gone", f"{_which(past)}: no artifact keeps record {', '.join(sorted(gone))}")
     for copy, head in past.copies if log_read else ():
         there = logged.get(copy.id)
         if there is None and head:

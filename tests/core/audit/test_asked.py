@@ -47,7 +47,8 @@ def test_an_audit_shows_what_it_was_asked_for() -> None:
 def test_what_is_not_shown_still_explains_what_was_found() -> None:
     """The trace of a run that was not asked for is no handwork; a cluster that was not asked for has no findings."""
     traces = (Trace(START + 30, "containers were made"),)
-    gathered = Gathered(RUNS, (of(*RECORDS, traces=traces),), {"a": [Copy(RECORDS[0])]}, windows={"prod": Window()})
+    copies = {each.run: [Copy(each)] for each in RECORDS}
+    gathered = Gathered(RUNS, (of(*RECORDS, traces=traces),), copies, windows={"prod": Window()})
     made = audited(gathered, Asked(("prod",), kinds=("stop",)), NOW)
     assert (made.findings, [each.id for each in made.past], made.windows) == ((), ["b"], {"prod": Window()})
     assert [finding.id for finding in audited(gathered, Asked(), NOW).findings] == ["audit.no-log"]

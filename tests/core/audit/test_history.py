@@ -36,7 +36,8 @@ def record(name: str, at: float = START, **known: object) -> ChangeRecord:
 
 def ids(runs: list[Run], log: Log, *copies: Copy, damaged: str = "") -> list[str]:
     """The findings of an audit of one cluster, some of whose runs keep copies of their records."""
-    kept = {copy.record.run: [copy] for copy in copies}
+    kept = {record.run: [Copy(each) for each in log.records if each.run == record.run] for record in log.records}
+    kept |= {copy.record.run: [each for each in copies if each.record.run == copy.record.run] for copy in copies}
     past = join(runs, [log], NOW, kept, {"first": damaged})
     return [finding.id for finding in disagreements(past, [log])]
 
@@ -124,7 +125,7 @@ def test_a_renamed_block_and_a_second_block_of_the_same_cluster_confuse_nothing(
     """A record belongs to the log that it stands in, whatever its cluster was called then, and counts once."""
     log = Log("new-name", WHOLE, (DONE,), (Trace(START + 30, "containers were made"),))
     copy = replace(log, cluster="another-name")
-    (each,) = join([run("r")], [log, copy], NOW)
+    (each,) = join([run("r")], [log, copy], NOW, {"r": [Copy(DONE)]})
     assert (each.records, each.cluster) == ((DONE,), "prod")
     assert [finding.id for finding in disagreements(join([], [log], NOW), [log])] == ["audit.record-without-run"]
     assert disagreements((each,), [log, copy]) == ()
@@ -167,7 +168,8 @@ def test_every_disagreement_is_found_and_named() -> None:
     for what, each, log, found in cases:
         assert ids(each, log) == found, what
     made = {name for *_, found in cases for name in found}
-    assert made | {"audit.by-hand", "audit.contradiction", "audit.artifact-differs", "audit.record-gone"} == {*FINDINGS}
+    apart = {"by-hand", "contradiction", "artifact-differs", "artifact-gone", "record-gone"}
+    assert made | {f"audit.{name}" for name in apart} == {*FINDINGS}
 
 
 def test_what_artifacts_keep_is_held_against_the_log() -> None:
@@ -175,11 +177,12 @@ def test_what_artifacts_keep_is_held_against_the_log() -> None:
     first = record("first")
     runs, known, other = [run("first")], of(first), Copy(replace(first, id="x"))
     cases: list[tuple[str, list[Run], Log, Copy, list[str]]] = [
-        ("gone", runs, known, other._replace(head=HEADS[0]), ["audit.record-gone"]),
+        ("gone", runs, of(), other._replace(head=HEADS[0]), ["audit.record-gone"]),
+        ("another", runs, known, other._replace(head=HEADS[0]), ["audit.artifact-gone", "audit.record-gone"]),
         ("gone with its run", [], of(), other._replace(head=HEADS[0]), ["audit.record-gone"]),
         ("only there", runs, of(), Copy(first), ["audit.half-recorded"]),
-        ("not there yet", runs, known, other, ["audit.half-recorded"]),
-        ("looked only", runs, known, Copy(replace(first, id="x", stages=(), script=None)), []),
+        ("not there yet", runs, of(), other, ["audit.half-recorded"]),
+        ("looked only", runs, of(), Copy(replace(first, id="x", stages=(), script=None)), []),
         ("differs", runs, known, Copy(replace(first, ticket="x")), ["audit.artifact-differs"]),
         ("log not read", runs, Log("prod", trouble="timed out"), Copy(first, HEADS[0]), ["audit.log-not-read"]),
     ]
@@ -203,7 +206,7 @@ def test_a_log_whose_beginning_was_touched_excuses_no_run() -> None:
     """Else whoever deletes the first lines makes everything older than the log; many runs are counted, not listed."""
     runs = [run(f"r{number}", at=START + number) for number in range(30)]
     broken = replace(of(record("r29", START + 29)), proof=verify("".join(LINES[1:])))
-    found = disagreements(join(runs, [broken], NOW), [broken])
+    found = disagreements(join(runs, [broken], NOW, {"r29": [Copy(broken.records[0])]}), [broken])
     assert [finding.id for finding in found] == ["audit.chain-broken", *["audit.run-without-record"] * 11]
     assert "prod: no record of 19 runs: upgrade r10" in found[-1].message
     assert "and 16 more either" in found[-1].message

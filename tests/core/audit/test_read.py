@@ -22,7 +22,7 @@ HEADS = tuple(Head(link.number, link.hash, f"run {name}") for name, (link, _) in
 def audited(text: str, artifact: ChangeRecord = RECORDS[1]) -> list[str]:
     """Finding and message of an audit of three runs, the second one with this record in its artifact."""
     logs = [log_of("prod", lines_of(text), HEADS)]
-    past = join(map(run, "abc"), logs, NOW, {"b": [Copy(artifact, HEADS[1])]})
+    past = join(map(run, "abc"), logs, NOW, {r.run: [Copy(r)] for r in RECORDS} | {"b": [Copy(artifact, HEADS[1])]})
     return [f"{finding.id} {finding.message}" for finding in disagreements(past, logs)]
 
 
