@@ -57,11 +57,11 @@ lint: .venv/installed ## ruff (rules and format) and mypy
 # No addresses go into the file: the index is the reader's own business.
 lock: .venv/installed ## renew requirements.lock (installs uv beside the project first)
 	$(BIN)/python -m pip install --disable-pip-version-check -qq uv
-	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev \
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --extra dev --extra audit \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --no-strip-extras \
 		--output-file requirements.lock pyproject.toml
 	@touch .venv/installed
 
 clean: ## remove the environment and everything the tools left in this folder
-	rm -rf .venv build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv demo-audits build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

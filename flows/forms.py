@@ -26,8 +26,12 @@ def lowerable(*rules: Rule, others: Iterable[str] = ()) -> Any:
     `others` are ids of findings that no rule makes. The form offers them and the server refuses any other. In Python
     it stays a list of words: who calls a flow himself is told of a slip in the report.
     """
-    ids = sorted({*may_be_lowered(*rules), *others})
-    return Field(json_schema_extra={"title": "Lowered findings", "items": {"type": "string", "enum": [*ids]}})
+    return several("Lowered findings", sorted({*may_be_lowered(*rules), *others}))
+
+
+def several(title: str, words: Iterable[str]) -> Any:
+    """The field of a list of some of these words: the form offers them, and the server refuses any other."""
+    return Field(json_schema_extra={"title": title, "items": {"type": "string", "enum": [str(word) for word in words]}})
 
 
 Cluster = Annotated[DataFlowCluster, titled("Cluster")]

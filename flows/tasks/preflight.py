@@ -36,7 +36,6 @@ def preflight(where: str, findings: Sequence[Finding], rules: int, quiet: bool =
 def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wish:
     """The block's settings and the order as the plain values that rules judge by; `now` in seconds since 1970."""
     figures: dict[str, Any] = cluster.requirements.model_dump()
-    window = cluster.maintenance_window
     figures |= {key: tuple(value) for key, value in figures.items() if isinstance(value, list)}
     return Wish(
         data_path=cluster.data_path,
@@ -66,5 +65,11 @@ def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wis
         restore_point=order.restore_point,
         keep_days=order.keep_days,
         rows_since=order.rows_since,
-        window=Window(tuple(window.days), window.start, window.end, window.time_zone),
+        window=window_of(cluster),
     )
+
+
+def window_of(cluster: DataFlowCluster) -> Window:
+    """When changes may be made, as the block says today."""
+    window = cluster.maintenance_window
+    return Window(tuple(window.days), window.start, window.end, window.time_zone)

@@ -1,8 +1,8 @@
 """`make demo`: the main jobs for real, through a Prefect server and worker of its own, on a cluster in a box.
 
-Installs Data Flow with ClickHouse 24.8, lets calls come in, upgrades to 25.8 and recreates, each as its own run.
-On a terminal everything stays up until Ctrl-C, for a look at the UI; else the demo ends with the run's exit
-status. Nothing that it started is left afterwards, however it ends.
+Installs Data Flow with ClickHouse 24.8, lets calls come in, upgrades to 25.8, recreates and audits, each as its own
+run. On a terminal everything stays up until Ctrl-C, for a look at the UI; else the demo ends with the runs' exit
+status. Nothing that it started is left afterwards, however it ends; what it wrote for you to read is the audit.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ POOL = "on-premises"
 OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
 PARAMETERS = {"dry_run": False, "requested_by": "the demo"}
 WHY = {"reason": "other", "explanation": "to see how it works"}
+AUDITS = ROOT / "demo-audits"
+"""Where the audit's files go, which stay when everything else goes (`make clean` removes them)."""
 DEADLINE = 600.0
 """Seconds that one run may take."""
 
@@ -99,7 +101,7 @@ def _demo(processes: Processes) -> int:
 
 
 def _runs(server: PrefectServer, world: World) -> int:
-    """Install, let calls come in, upgrade, recreate; the first run that does not complete ends it."""
+    """Install, let calls come in, upgrade, recreate, audit; the first change that does not complete is the last one."""
     from tests.sandbox.saved_blocks import save
 
     if status := _run(server, "install-data-flow"):
@@ -114,7 +116,16 @@ def _runs(server: PrefectServer, world: World) -> int:
     missing = world.missing_records()
     calls = len(world.acknowledged())
     print(f"calls    {calls:,} acknowledged by ClickHouse through all this, {len(missing):,} missing in it or doubled")
-    return status or int(bool(missing))
+    return _audit(server) or status or int(bool(missing))
+
+
+def _audit(server: PrefectServer) -> int:
+    """Audit the runs of this demo; the message of its state says where the page is."""
+    run = demo_run.start(server, "audit-data-flow/on-premises", {"folder": str(AUDITS)})
+    tell("started audit-data-flow/on-premises")
+    final = demo_run.follow(server, run["id"], DEADLINE, tell)
+    print(f"audit    {final['state']['message']}", flush=True)
+    return 0 if final["state_type"] == "COMPLETED" else 1
 
 
 def _run(server: PrefectServer, flow: str, *, whole: bool = False) -> int:

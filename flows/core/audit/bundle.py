@@ -77,12 +77,12 @@ def check(files: Mapping[str, str]) -> Checked:
 def _altered(files: Mapping[str, str], record: ChangeRecord, log: str, part: Part) -> Iterator[str]:
     yield from (f"{LOG}, {fault.message}" for fault in verify(log, part.heads, part.first).faults)
     yield from _record(record, log)
-    for name, wanted in _digests(record).items():
+    for name, wanted in digests_of(record).items():
         if name not in files:
             yield f"{name} is missing"
         elif digest(files[name]) != wanted:
             yield f"{name} is not the one that the record was made with"
-    for name in sorted(files.keys() - {RECORD, LOG, HEADS, *_digests(record)}):
+    for name in sorted(files.keys() - {RECORD, LOG, HEADS, *digests_of(record)}):
         yield f"{name} was added: the record does not name it"
 
 
@@ -98,7 +98,8 @@ def _record(record: ChangeRecord, log: str) -> Iterator[str]:
         yield f"the record in {LOG} cannot be read: {error}"
 
 
-def _digests(record: ChangeRecord) -> dict[str, str]:
+def digests_of(record: ChangeRecord) -> dict[str, str]:
+    """What the record has digests of, by file name."""
     return {**record.digests, **({TRANSCRIPT: record.script.sha256} if record.script and record.script.sha256 else {})}
 
 

@@ -25,6 +25,10 @@ _HINTS = {
     "audit.record-gone": (Level.ERROR, "Ask who has access to pbx01: the log was put back or written anew."),
     "audit.artifact-differs": (Level.ERROR, "Believe the log where its chain is whole; ask who has access to Prefect."),
     "audit.contradiction": (Level.ERROR, "Open the run: states can be set by hand in the UI. The record holds."),
+    "audit.artifact-gone": (
+        Level.WARNING,
+        "Believe the log where its chain is whole; ask who has access to Prefect, or whether it was away at that time.",
+    ),
     "audit.run-without-record": (Level.ERROR, "Look at the run's logs; what it did stands in its run folder on pbx01."),
     "audit.half-recorded": (Level.WARNING, "Run reconcile-data-flow: it settles what a dead run left, and records it."),
     "audit.before-the-log": (Level.NOTE, "Nothing: they ran before these flows wrote records."),
@@ -32,9 +36,14 @@ _HINTS = {
         Level.WARNING,
         "Somebody deleted runs, a retention did, or Prefect's database was lost: the log holds what they did.",
     ),
+    "audit.no-log": (Level.NOTE, "Nothing, where that cluster was given up: only Prefect's word was heard of it."),
     "audit.by-hand": (
         Level.WARNING,
         "Ask who did it and why. Run check-data-flow-health: it tells what differs from the last recorded change.",
+    ),
+    "audit.traces-not-read": (
+        Level.WARNING,
+        "Settle why, and audit again: whether somebody ran the script by hand is not known.",
     ),
 }
 FINDINGS = {name: level for name, (level, _) in _HINTS.items()}
@@ -43,19 +52,24 @@ FINDINGS = {name: level for name, (level, _) in _HINTS.items()}
 MOST_NAMED = 10
 """Runs of a cluster that get a finding of their own for one reason; the others are counted."""
 
-_NEVER_WORKED = frozenset({End.COLLISION, End.WAITING, End.RUNNING})
+_NEVER_WORKED = frozenset({End.COLLISION, End.NOT_VALID, End.WAITING, End.RUNNING})
 
 
 def disagreements(past: Sequence[Past], logs: Sequence[Log]) -> tuple[Finding, ...]:
     """All of them, by cluster. `past` is all of it: where some runs were left out, their traces look like handwork."""
     found = [finding for log in logs for finding in _of_log(log, _belonging(log, past))]
-    return (*found, *(finding for each in past for finding in _of_run(each)))
+    read = {log.cluster for log in logs if log.proof is not None}
+    found += [finding for each in past for finding in _of_run(each, each.cluster in read or bool(each.logged))]
+    asked = {log.cluster for log in logs}
+    if lost := [each for each in past if not each.logged and each.cluster not in asked]:
+        found.append(_finding("audit.no-log", f"{_few(lost)}: of no cluster whose block is saved"))
+    return tuple(found)
 
 
 def _belonging(log: Log, past: Sequence[Past]) -> list[Past]:
     """Runs with records in this log, whatever its cluster was called then, and those that should have some there."""
     ids = {record.run for record in log.records}
-    return [p for p in past if p.id in ids or (not p.records and p.cluster == log.cluster)]
+    return [p for p in past if p.id in ids or (not p.logged and p.cluster == log.cluster)]
 
 
 def _finding(name: str, message: str) -> Finding:
@@ -76,6 +90,8 @@ def _of_log(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
         yield _finding("audit.record-not-understood", f"{where}line {number}: {why}")
     yield from _runs(log, past)
     yield from _by_hand(log, past)
+    if log.untraced:
+        yield _finding("audit.traces-not-read", f"{where}no traces of the script were looked for: {log.untraced}")
 
 
 def _runs(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
@@ -92,7 +108,7 @@ def _runs(log: Log, past: Sequence[Past]) -> Iterator[Finding]:
             yield _finding(name, f"{_which(each)}: {each.ending.word}, and no record of it ({each.ending.why})")
         if more := runs[MOST_NAMED:]:
             yield _finding(name, f"{log.cluster}: no record of {_few(more)} either")
-    if orphans := [each for each in past if each.run is None]:
+    if orphans := [each for each in past if each.run is None and each.logged]:
         yield _finding("audit.record-without-run", f"{log.cluster}: Prefect does not know {_few(orphans)}")
 
 
@@ -107,25 +123,30 @@ def _misses_a_record(past: Past) -> bool:
     run, word = past.run, past.ending.word
     if run is None or run.started is None or past.kind == "reconcile" or word in _NEVER_WORKED:
         return False
-    if run.artifact is not None and is_final(run.artifact, run):  # told by `_of_run`, where the log has it not
+    if any(is_final(copy.record, run) for copy in past.copies):  # told by `_of_run`, where the log has it not
         return False
     return past.record is None or not (is_final(past.record, run) or word is End.NO_ANSWER)
 
 
-def _of_run(past: Past) -> Iterator[Finding]:
+def _of_run(past: Past, log_read: bool) -> Iterator[Finding]:
     if past.ending.contradiction:
         yield _finding("audit.contradiction", f"{_which(past)}: {past.ending.contradiction}")
-    if past.run is None or past.run.artifact is None:
-        return
-    copy = past.run.artifact
-    there = next((record for record in past.records if record.id == copy.id), None)
-    if there is None and past.run.heads:
-        yield _finding("audit.record-gone", f"{_which(past)}: its artifact holds record {copy.id}, the log does not")
-    elif there is None and copy.changed:  # a look at a cluster that was never changed leaves nothing there
-        yield _finding("audit.half-recorded", f"{_which(past)}: its record is in its artifact only, not in the log")
-    elif there is not None and there != copy:
-        names = ", ".join(differing(there, copy))
-        yield _finding("audit.artifact-differs", f"{_which(past)}: log and artifact tell different things: {names}")
+    if past.damaged:
+        yield _finding("audit.artifact-differs", f"{_which(past)}: {past.damaged}")
+    logged = {record.id: record for record in past.records if record.id in past.logged}
+    gone = past.logged - {copy.record.id for copy in past.copies}
+    if past.run is not None and gone and not past.damaged and past.ending.word is not End.RUNNING:
+        yield _finding("audit.artifact-gone", f"{_which(past)}: no artifact keeps record {', '.join(sorted(gone))}")
+    for copy, head in past.copies if log_read else ():
+        there = logged.get(copy.id)
+        if there is None and head:
+            yield _finding("audit.record-gone", f"{_which(past)}: an artifact holds record {copy.id}, the log does not")
+        elif there is None and copy.changed:  # a look at a cluster that was never changed leaves nothing there
+            yield _finding("audit.half-recorded", f"{_which(past)}: its record is in its artifact only, not in the log")
+        elif there is not None and there != copy:
+            names = ", ".join(differing(there, copy))
+            message = f"{_which(past)}: log and artifact tell different things: {names}"
+            yield _finding("audit.artifact-differs", message)
 
 
 def differing(one: ChangeRecord, other: ChangeRecord) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from flows.core.audit.chain import Head
 from flows.core.audit.record import ChangeRecord, Trigger
 from flows.core.numbers import AUDIT_UNENDED
 
@@ -26,6 +25,7 @@ class End(StrEnum):
     REFUSED = "refused"
     NO_ANSWER = "approval never came"
     COLLISION = "never began: another run held the slot"
+    NOT_VALID = "never began: what was ordered is not valid"
     CANCELLED = "cancelled"
     FAILED = "failed"
     STILL_RUNNING = "the script was still running"
@@ -40,8 +40,7 @@ class End(StrEnum):
 class Run:
     """A run of one of our flows as Prefect tells it; times are seconds since 1970, `cluster` is "" where not told.
 
-    `state` is Prefect's type (COMPLETED, …), `state_name` its name, `message` what the state says. `heads` and
-    `artifact` are what the run's artifact keeps of its record: heads of the log, and the record itself.
+    `state` is Prefect's type (COMPLETED, …), `state_name` its name, `message` what the state says.
     """
 
     id: str
@@ -57,8 +56,6 @@ class Run:
     attempts: int = 1
     link: str = ""
     trigger: Trigger = field(default_factory=lambda: Trigger("not known"))
-    heads: tuple[Head, ...] = ()
-    artifact: ChangeRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +82,9 @@ _AWAY = re.compile(
     r"exception: (?:\w+\.)*(?:Connect|Read|Write|RemoteProtocol)(?:Error|Timeout)\b|\bRequest to \S+ failed:"
     r"|exception: (?:\w+\.)*(?:PoolTimeout|PrefectHTTPStatusError)\b"
 )
+
+# What Prefect says where it came to no line of the flow.
+_NEVER_BEGAN = re.compile(r"^Validation of flow parameters failed|^Flow could not be retrieved from ")
 
 
 def ending(run: Run | None, record: ChangeRecord | None, now: float) -> Ending:
@@ -128,6 +128,8 @@ def _by_state(run: Run, now: float) -> Ending:
         return Ending(End.SERVER_AWAY, said)
     if run.state == "FAILED" and "never resumed" in run.message:
         return Ending(End.NO_ANSWER, said)
+    if run.state in ("FAILED", "CRASHED") and _NEVER_BEGAN.search(run.message):
+        return Ending(End.NOT_VALID, said)
     if run.state == "CANCELLED" and "oncurrency limit reached" in run.message:
         return Ending(End.COLLISION, said)
     if run.state in ("RUNNING", "CANCELLING", "PENDING"):

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from flows.core.audit.chart import Chart
 from flows.core.words import utc
 
 WIDTH, HEIGHT, LEFT, BELOW = 640, 200, 90, 24
 """Of the whole drawing, and the room for the scale and the words below, in its own units."""
 
 _PLOT = WIDTH - LEFT - 10, HEIGHT - BELOW - 14
+
+
+def drawn(chart: Chart) -> str:
+    """The chart as a figure of the page."""
+    return bars(chart.title, chart.counts) or points(chart.title, chart.values, joined=chart.joined)
 
 
 def bars(title: str, counts: Mapping[str, float]) -> str:

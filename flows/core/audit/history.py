@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from flows.core.audit.ending import Ending, Run, ending
+from flows.core.audit.kept import Copy
 from flows.core.audit.record import ChangeRecord
 from flows.core.audit.verify import ChainProof
 
@@ -39,7 +40,8 @@ class Trace:
 class Log:
     """The audit log of one control node; `proof` is None where it could not be read, and `trouble` says why.
 
-    `unread` are the lines whose record this version does not understand, as number and reason.
+    `unread` are the lines whose record this version does not understand, as number and reason; `untraced` says why the
+    hosts could not be searched for traces of the script, "" where they were.
     """
 
     cluster: str
@@ -48,15 +50,24 @@ class Log:
     traces: tuple[Trace, ...] = ()
     unread: tuple[tuple[int, str], ...] = ()
     trouble: str = ""
+    untraced: str = ""
 
 
 @dataclass(frozen=True)
 class Past:
-    """One run with all records of it, the oldest first; at least one of the two is there."""
+    """One run with all records of it; at least one of the two is there.
+
+    `records` are those of the log and those that only artifacts keep, the oldest first; `logged` are the ids of the
+    first ones.
+    `copies` are what artifacts keep of them, and `damaged` says which artifact is not what a run keeps of its record.
+    """
 
     run: Run | None
     records: tuple[ChangeRecord, ...]
     ending: Ending
+    logged: frozenset[str] = frozenset()
+    copies: tuple[Copy, ...] = ()
+    damaged: str = ""
 
     @property
     def record(self) -> ChangeRecord | None:
@@ -103,21 +114,34 @@ def moment(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def join(runs: Iterable[Run], logs: Sequence[Log], now: float) -> tuple[Past, ...]:
-    """Every run of ours with its records, and every record whose run Prefect does not know; the oldest first."""
+def join(
+    runs: Iterable[Run],
+    logs: Sequence[Log],
+    now: float,
+    copies: Mapping[str, Sequence[Copy]] | None = None,
+    damaged: Mapping[str, str] | None = None,
+) -> tuple[Past, ...]:
+    """Every run of ours with its records, and every record whose run Prefect does not know; the oldest first.
+
+    `copies` and `damaged` are what artifacts keep, by flow run; the oldest artifact of a run first.
+    """
     records: defaultdict[str, list[ChangeRecord]] = defaultdict(list)
     for record in (record for log in logs for record in log.records):
         if record not in records[record.run]:  # two blocks can mean the same pbx01
             records[record.run].append(record)
     known = {run.id: run for run in runs if run.flow in KINDS}
-    past = [_past(known.get(each), _in_time(records.get(each, ())), now) for each in {**known, **records}]
+    kept, broken = copies or {}, damaged or {}
+    past = [
+        _past(known.get(each), records.get(each, []), tuple(kept.get(each, ())), broken.get(each, ""), now)
+        for each in {**known, **records, **kept}
+    ]
     return tuple(sorted(past, key=lambda each: (each.started, each.id)))
 
 
-def _in_time(records: Iterable[ChangeRecord]) -> tuple[ChangeRecord, ...]:
-    """What pbx01 could not be told in time stands in the log behind what came after it."""
-    return tuple(sorted(records, key=lambda each: each.ended))
-
-
-def _past(run: Run | None, records: tuple[ChangeRecord, ...], now: float) -> Past:
-    return Past(run, records, ending(run, records[-1] if records else None, now))
+def _past(run: Run | None, records: list[ChangeRecord], copies: tuple[Copy, ...], damaged: str, now: float) -> Past:
+    logged = frozenset(record.id for record in records)
+    # Of a cluster whose pbx01 does not answer, or is gone, the artifacts still tell what was done.
+    only = [copy.record for copy in copies if copy.record.id not in logged]
+    # What pbx01 could not be told in time stands in the log behind what came after it.
+    believed = tuple(sorted((*records, *only), key=lambda record: record.ended))
+    return Past(run, believed, ending(run, believed[-1] if believed else None, now), logged, copies, damaged)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from html import escape
 
-from flows.core.audit.ending import End
-from flows.core.audit.figure import bars, points
+from flows.core.audit.chart import charts
+from flows.core.audit.figure import drawn
 from flows.core.audit.history import Past
-from flows.core.audit.questions import longest_downtimes
 from flows.core.audit.sheet import Audit, Sheet, every_run, sheets
 from flows.core.findings import tally
 from flows.core.words import table, utc
@@ -30,12 +27,6 @@ svg rect,svg circle{fill:#2f6fab}svg polyline{stroke:#2f6fab;fill:none;stroke-wi
 @page{margin:14mm}
 @media print{body{margin:0;max-width:none;font-size:10.5pt}table{font-size:8.5pt}h2{break-after:avoid}}
 """
-MOST_BARS = 24
-"""Months, or reasons, that a figure shows; the tables have all."""
-
-MOST_CLUSTERS = 8
-"""Clusters whose rows are drawn, each for itself."""
-
 MOST_RUNS = 1000
 """Runs that the page lists, the newest; the CSV lists all."""
 
@@ -49,7 +40,7 @@ def page(audit: Audit, most: int = MOST_RUNS) -> str:
         f"<h1>Audit of Data Flow changes: {escape(audit.word)}</h1>",
         f"<p>Made {utc(audit.made)}. {escape(audit.scope)} {len(audit.past):,} runs; {tally(audit.findings)}.</p>",
         *(_section(sheet) for sheet in sheets(audit)),
-        f'<div class="figures">{"".join(figures(audit.past))}</div>',
+        f'<div class="figures">{"".join(map(drawn, charts(audit.past)))}</div>',
         _section(_newest(audit.past, most)),
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
@@ -75,44 +66,6 @@ def _told(sheet: Sheet, most: int) -> str:
     more = len(sheet.rows) - most
     rest = f"\n\nAnd {more:,} more, in the page and the CSV." if more > 0 else ""
     return f"## {sheet.title}\n\n{table(sheet.header, sheet.rows[:most]) if sheet.rows else sheet.empty}{rest}"
-
-
-def figures(past: Sequence[Past]) -> tuple[str, ...]:
-    """Changes by month, why runs failed, and how duration, downtime and rows went."""
-    changed = [each for each in past if each.record and each.record.changed]
-    months = Counter(_month(each.started) for each in changed)
-    reasons = Counter(_reason(each) for each in past if each.ending.word in _BAD)
-    took = [(p.started, p.ended - p.started) for p in changed if p.ended is not None]
-    down = [(each.started, seconds) for each, seconds in longest_downtimes(past, len(past))]
-    return (
-        bars("Changes by month", dict(sorted(months.items())[-MOST_BARS:])),
-        bars("Why runs failed", dict(reasons.most_common(MOST_BARS))),
-        points("Duration of changes (seconds)", took),
-        points("Downtime of ClickHouse (seconds)", down),
-        *(points(f"Rows of {name}", rows, joined=True) for name, rows in _rows(changed).items()),
-    )
-
-
-_BAD = frozenset({End.REFUSED, End.FAILED, End.CANCELLED, End.DIED, End.SERVER_AWAY, End.STILL_RUNNING, End.NO_ANSWER})
-
-
-def _reason(past: Past) -> str:
-    """The stage that failed where the record tells one, else the ending."""
-    stages = past.record.stages if past.record else ()
-    return next((stage.step for stage in stages if stage.result == "failed"), str(past.ending.word))
-
-
-def _rows(past: Sequence[Past]) -> dict[str, list[tuple[float, float]]]:
-    """Rows after each change by cluster, those with most changes first."""
-    found: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
-    for each in past:
-        if each.record and any(row.after for row in each.record.rows):
-            found[each.cluster].append((each.started, sum(row.after or 0 for row in each.record.rows)))
-    return dict(sorted(found.items(), key=lambda pair: -len(pair[1]))[:MOST_CLUSTERS])
-
-
-def _month(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m}"
 
 
 def _section(sheet: Sheet) -> str:

@@ -12,6 +12,9 @@ from typing import Any
 from flows.core.audit.ending import Run
 from flows.core.audit.record import Trigger
 
+BLOCK = "data-flow-cluster"
+"""The kind of block that a cluster is, as Prefect's addresses call it."""
+
 ANYBODY = "UI, CLI or API"
 """What Prefect's open-source server knows of a person: nothing."""
 
@@ -23,9 +26,10 @@ def run_of(
     deployments: Mapping[str, str],
     page: str = "",
 ) -> Run:
-    """A run from one answer; flows, cluster blocks and deployments are named by their ids, a deleted one is "".
+    """A run from one answer; flows and deployments are named by their ids, a deleted one is "".
 
-    `page` is the address of the UI's pages of flow runs. Raises `KeyError` or `ValueError` for no run at all.
+    `clusters` are the names of clusters by id and by name of their blocks, which may differ. `page` is the address of
+    the UI's pages of flow runs. Raises `KeyError` or `ValueError` for no run at all.
     """
     state, attempts = said.get("state") or {}, said.get("run_count") or 1
     return Run(
@@ -56,12 +60,16 @@ def trigger_of(said: Mapping[str, Any], deployments: Mapping[str, str]) -> Trigg
 
 
 def cluster_of(parameters: Mapping[str, Any], clusters: Mapping[str, str]) -> str:
-    """The name of the cluster's block, by its id or its slug; "" for one that is gone or was never a reference."""
+    """The name of the cluster, by its block's id or slug; "" for one that is gone or was never a reference."""
     cluster = parameters.get("cluster")
-    found = cluster.get("$ref") if isinstance(cluster, dict) else None
+    if not isinstance(cluster, dict):
+        return ""
+    if cluster.get("block_type_slug") == BLOCK:  # who calls a flow in Python hands the whole block over
+        return str(cluster.get("name") or "")
+    found = cluster.get("$ref")
     reference = found if isinstance(found, dict) else {"block_document_id": found}
     name = str(reference.get("block_document_slug") or "").partition("/")[2]
-    return name or clusters.get(str(reference.get("block_document_id")), "")
+    return clusters.get(name, name) if name else clusters.get(str(reference.get("block_document_id")), "")
 
 
 def _moment(text: str | None) -> float | None:

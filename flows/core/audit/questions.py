@@ -99,7 +99,12 @@ def _outside(past: Past, windows: Mapping[str, Window]) -> str:
     window = windows.get(past.cluster)
     # A run without a record that never began, or that Prefect says did not get far, may have done nothing.
     began = past.run is not None and past.run.started is not None and past.kind != "reconcile"
-    if window is None or not began or past.ending.word is End.COLLISION or is_open(window, past.started):
+    if (
+        window is None
+        or not began
+        or past.ending.word in (End.COLLISION, End.NOT_VALID)
+        or is_open(window, past.started)
+    ):
         return ""
     return "it left no record; by the window of today"
 

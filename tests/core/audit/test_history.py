@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flows.core.audit.chain import Head
 from flows.core.audit.disagree import FINDINGS, differing, disagreements
 from flows.core.audit.ending import End, Ending, Run, ending
-from flows.core.audit.history import Log, Trace, join, moment
+from flows.core.audit.history import Log, Trace, join
+from flows.core.audit.kept import Copy
 from flows.core.audit.record import ChangeRecord
 from flows.core.audit.verify import verify
 from flows.core.numbers import AUDIT_SLACK, AUDIT_UNENDED
@@ -34,9 +34,12 @@ def record(name: str, at: float = START, **known: object) -> ChangeRecord:
     return past(name, **{"cluster": "prod", "started": utc(at), "ended": utc(at + 60), **known})
 
 
-def ids(runs: list[Run], log: Log) -> list[str]:
-    """The findings of an audit of one cluster."""
-    return [finding.id for finding in disagreements(join(runs, [log], NOW), [log])]
+def ids(runs: list[Run], log: Log, *copies: Copy, damaged: str = "") -> list[str]:
+    """The findings of an audit of one cluster, some of whose runs keep copies of their records."""
+    kept = {record.run: [Copy(each) for each in log.records if each.run == record.run] for record in log.records}
+    kept |= {copy.record.run: [each for each in copies if each.record.run == copy.record.run] for copy in copies}
+    past = join(runs, [log], NOW, kept, {"first": damaged})
+    return [finding.id for finding in disagreements(past, [log])]
 
 
 def of(*records: ChangeRecord, traces: tuple[Trace, ...] = ()) -> Log:
@@ -65,6 +68,7 @@ ENDINGS: list[tuple[Run | None, ChangeRecord | None, End]] = [
     (run("r", "PAUSED"), WAITS, End.WAITING),
     (None, WAITS, End.WAITING),
     (run("r", "CANCELLED", message="Deployment concurrency limit reached."), None, End.COLLISION),
+    (run("r", "FAILED", message="Validation of flow parameters failed with error: x"), None, End.NOT_VALID),
     (run("r", "CANCELLED"), None, End.CANCELLED),
     (run("r", "CRASHED", message="Execution was aborted by a termination signal."), None, End.DIED),
     (run("r", "RUNNING", ended=None), None, End.DIED),
@@ -105,7 +109,7 @@ def test_a_record_that_was_written_later_is_not_the_last_word() -> None:
     first, last = record("r", outcome="failed"), replace(record("r", START + HOUR), id="r-2-done", attempt=2)
     (each,) = join([run("r", attempts=2)], [of(last, first)], NOW)
     assert (each.records, each.ending.word) == ((first, last), End.DONE)
-    assert ids([run("r", attempts=2, artifact=last)], of(last, first)) == []
+    assert ids([run("r", attempts=2)], of(last, first), Copy(last), Copy(first)) == []
 
 
 def test_past_runs_stand_in_the_order_of_time_and_other_peoples_are_left_out() -> None:
@@ -121,7 +125,7 @@ def test_a_renamed_block_and_a_second_block_of_the_same_cluster_confuse_nothing(
     """A record belongs to the log that it stands in, whatever its cluster was called then, and counts once."""
     log = Log("new-name", WHOLE, (DONE,), (Trace(START + 30, "containers were made"),))
     copy = replace(log, cluster="another-name")
-    (each,) = join([run("r")], [log, copy], NOW)
+    (each,) = join([run("r")], [log, copy], NOW, {"r": [Copy(DONE)]})
     assert (each.records, each.cluster) == ((DONE,), "prod")
     assert [finding.id for finding in disagreements(join([], [log], NOW), [log])] == ["audit.record-without-run"]
     assert disagreements((each,), [log, copy]) == ()
@@ -129,7 +133,7 @@ def test_a_renamed_block_and_a_second_block_of_the_same_cluster_confuse_nothing(
 
 def test_a_history_that_agrees_has_no_findings() -> None:
     """Nor has an empty one."""
-    assert ids([run("r", artifact=DONE)], of(DONE)) == []
+    assert ids([run("r")], of(DONE), Copy(DONE)) == []
     assert ids([], Log("prod", verify(""))) == []
     assert disagreements((), ()) == ()
 
@@ -146,6 +150,7 @@ def test_every_disagreement_is_found_and_named() -> None:
         ("server away", [*runs, run("r", "FAILED", at, message=HTTPX)], known, ["audit.half-recorded"]),
         ("settled late", [*runs, run("r", "RUNNING", at)], of(first, LATE), []),
         ("never began", [*runs, run("r", "CANCELLED", at, started=None)], known, []),
+        ("not valid", [*runs, run("r", "FAILED", at, message="Flow could not be retrieved from x")], known, []),
         ("waits", [*runs, run("r", "PAUSED", at)], known, []),
         ("no answer", [*runs, run("r", "FAILED", at, message="never resumed")], of(first, WAITS), []),
         ("approved, lost", [*runs, run("r", "FAILED", at)], of(first, WAITS), ["audit.run-without-record"]),
@@ -154,25 +159,54 @@ def test_every_disagreement_is_found_and_named() -> None:
         ("older", [*runs, run("r", at=START - HOUR)], known, ["audit.before-the-log"]),
         ("deleted run", [], known, ["audit.record-without-run"]),
         ("not read", runs, Log("prod", trouble="timed out"), ["audit.log-not-read"]),
+        ("half looked", runs, replace(known, untraced="timed out"), ["audit.traces-not-read"]),
         ("broken", runs, replace(known, proof=verify("".join(LINES[1:]))), ["audit.chain-broken"]),
-        ("looked only", [*runs, run("r", at=at, artifact=record("r", at, stages=(), script=None))], known, []),
         ("half", runs, replace(known, proof=verify(TEXT[:-9])), ["audit.half-written"]),
         ("too new", runs, replace(known, unread=((3, "format 2.0"),)), ["audit.record-not-understood"]),
-        ("gone", [run("first", artifact=replace(first, id="x"), heads=(HEADS[0],))], known, ["audit.record-gone"]),
-        ("only there", [*runs, run("r", at=at, artifact=record("r", at))], known, ["audit.half-recorded"]),
-        ("not there yet", [run("first", artifact=replace(first, id="x"))], known, ["audit.half-recorded"]),
-        ("differs", [run("first", artifact=replace(first, ticket="x"))], known, ["audit.artifact-differs"]),
+        ("elsewhere", [*runs, run("r", at=at, cluster="gone")], known, ["audit.no-log"]),
     ]
     for what, each, log, found in cases:
         assert ids(each, log) == found, what
-    assert {name for *_, found in cases for name in found} | {"audit.by-hand", "audit.contradiction"} == set(FINDINGS)
+    made = {name for *_, found in cases for name in found}
+    apart = {"by-hand", "contradiction", "artifact-differs", "artifact-gone", "record-gone"}
+    assert made | {f"audit.{name}" for name in apart} == {*FINDINGS}
+
+
+def test_what_artifacts_keep_is_held_against_the_log() -> None:
+    """Each copy of a record alone; where the log was not read nothing can be said of it."""
+    first = record("first")
+    runs, known, other = [run("first")], of(first), Copy(replace(first, id="x"))
+    cases: list[tuple[str, list[Run], Log, Copy, list[str]]] = [
+        ("gone", runs, of(), other._replace(head=HEADS[0]), ["audit.record-gone"]),
+        ("another", runs, known, other._replace(head=HEADS[0]), ["audit.artifact-gone", "audit.record-gone"]),
+        ("gone with its run", [], of(), other._replace(head=HEADS[0]), ["audit.record-gone"]),
+        ("only there", runs, of(), Copy(first), ["audit.half-recorded"]),
+        ("not there yet", runs, of(), other, ["audit.half-recorded"]),
+        ("looked only", runs, of(), Copy(replace(first, id="x", stages=(), script=None)), []),
+        ("differs", runs, known, Copy(replace(first, ticket="x")), ["audit.artifact-differs"]),
+        ("log not read", runs, Log("prod", trouble="timed out"), Copy(first, HEADS[0]), ["audit.log-not-read"]),
+    ]
+    for what, each, log, copy, found in cases:
+        assert ids(each, log, copy) == found, what
+    assert ids(runs, known, damaged="its artifact is no record") == ["audit.artifact-differs"]
+
+
+def test_what_only_artifacts_keep_is_told_too() -> None:
+    """So a lost pbx01 takes no history with it; what the log holds of the same run stands in its order."""
+    unread, failed = Log("prod", trouble="timed out"), replace(DONE, id="late", ended=utc(START + 90), outcome="failed")
+    (each,) = join([run("r")], [unread], NOW, {"r": [Copy(DONE)]})
+    assert (each.record, each.ending.word, each.logged) == (DONE, End.DONE, frozenset())
+    (each,) = join([run("r")], [of(DONE)], NOW, {"r": [Copy(DONE), Copy(failed)]})
+    assert (each.records, each.logged) == ((DONE, failed), {DONE.id})
+    (each,) = join([], [unread], NOW, {"r": [Copy(DONE)]})
+    assert (each.id, each.cluster) == ("r", "prod")
 
 
 def test_a_log_whose_beginning_was_touched_excuses_no_run() -> None:
     """Else whoever deletes the first lines makes everything older than the log; many runs are counted, not listed."""
     runs = [run(f"r{number}", at=START + number) for number in range(30)]
     broken = replace(of(record("r29", START + 29)), proof=verify("".join(LINES[1:])))
-    found = disagreements(join(runs, [broken], NOW), [broken])
+    found = disagreements(join(runs, [broken], NOW, {"r29": [Copy(broken.records[0])]}), [broken])
     assert [finding.id for finding in found] == ["audit.chain-broken", *["audit.run-without-record"] * 11]
     assert "prod: no record of 19 runs: upgrade r10" in found[-1].message
     assert "and 16 more either" in found[-1].message
@@ -208,9 +242,3 @@ def test_a_script_that_was_run_by_hand_is_found_by_its_traces() -> None:
         assert by_hand(at) is found, at - START
     assert not by_hand(START + HOUR, "dry")
     assert by_hand(START + 30, "nobody's run")
-
-
-def test_the_heads_that_runs_noted_are_those_of_their_logs() -> None:
-    """The proof of a log is made with all of them; the run only carries them."""
-    assert run("r", heads=(Head(6, HEADS[-1].hash),)).heads[0].number == WHOLE.vouched
-    assert moment(utc(START)) == START

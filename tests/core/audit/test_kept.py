@@ -7,7 +7,7 @@ import json
 import pytest
 
 from flows.core.audit.chain import Head
-from flows.core.audit.kept import kept, rows
+from flows.core.audit.kept import head_rows, heads_kept, kept, rows
 from tests.core.audit.records import record
 
 HEAD = Head(17, "a" * 64, "artifact record-prod")
@@ -34,3 +34,11 @@ def test_anything_else_is_refused_in_words() -> None:
     ):
         with pytest.raises(ValueError, match=r"is not what a run keeps|not the record|Expecting value|not the head"):
             kept(data, "artifact record-prod")
+
+
+def test_the_heads_that_an_audit_noted_come_back() -> None:
+    """One for each cluster; whatever is no such table vouches for nothing."""
+    stored = head_rows([("prod", HEAD), ("lab", Head(1, "b" * 64, "elsewhere"))])
+    here = [("prod", HEAD), ("lab", Head(1, "b" * 64, HEAD.where))]
+    assert [*heads_kept(json.dumps(stored), HEAD.where)] == [*heads_kept(stored, HEAD.where)] == here
+    assert heads_kept("x", "") == heads_kept([{}], "") == heads_kept(None, "") == ()

@@ -9,10 +9,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+from flows.core.audit.chart import charts
 from flows.core.audit.disagree import disagreements
 from flows.core.audit.figure import bars, points
+from flows.core.audit.figure import drawn as drawing
 from flows.core.audit.history import Log, join
-from flows.core.audit.page import figures, markdown, page
+from flows.core.audit.page import markdown, page
 from flows.core.audit.sheet import RUN_COLUMNS, Audit, csv_text, every_run, sheets
 from flows.core.audit.verify import verify
 from flows.core.words import utc
@@ -127,12 +129,17 @@ def test_rows_that_nobody_counted_are_not_taken_for_none() -> None:
 def test_figures_are_drawings_that_stay_within_their_frame() -> None:
     """One value as well as many, and none draws nothing."""
     many = [(START + number * 86400.0, float(number % 7)) for number in range(400)]
-    for drawn in (bars("b", {EVIL: 3, "y": 0}), points("p", many), points("p", [(START, 0.0)]), *figures(PAST)):
+    for drawn in (
+        bars("b", {EVIL: 3, "y": 0}),
+        points("p", many),
+        points("p", [(START, 0.0)]),
+        *map(drawing, charts(PAST)),
+    ):
         if not drawn:
             continue
         svg = ElementTree.fromstring(drawn)
         for name, most in (("x", 640), ("cx", 640), ("y", 200), ("cy", 200)):
             assert all(0 <= float(each.get(name, 0)) <= most for each in svg.iter())
     assert (bars("b", {}), points("p", [])) == ("", "")
-    assert not any(figures(()))
-    assert sum(drawn.count("<polyline") for drawn in figures(PAST)) == 1
+    assert charts(()) == ()
+    assert sum(drawn.count("<polyline") for drawn in map(drawing, charts(PAST))) == 1

@@ -65,11 +65,13 @@ def test_a_cluster_is_named_by_each_form_of_a_reference() -> None:
     cases: list[tuple[Any, str]] = [
         ({"$ref": {"block_document_slug": "data-flow-cluster/prod-eu"}}, "prod-eu"),
         ({"$ref": {"block_document_id": "b-1"}}, "prod"),
+        ({"$ref": {"block_document_slug": "data-flow-cluster/eu"}}, "prod"),
         ({"$ref": "b-1"}, "prod"),
         ({"$ref": {"block_document_id": "gone"}}, ""),
+        ({"name": "prod", "block_type_slug": "data-flow-cluster"}, "prod"),
         ({"name": "prod"}, ""),
         (None, ""),
         ("prod", ""),
     ]
     for cluster, name in cases:
-        assert cluster_of({"cluster": cluster}, {"b-1": "prod"}) == name
+        assert cluster_of({"cluster": cluster}, {"b-1": "prod", "eu": "prod"}) == name

@@ -7,7 +7,8 @@ from dataclasses import replace
 from flows.core.audit.chain import Head, entries
 from flows.core.audit.disagree import disagreements
 from flows.core.audit.history import join
-from flows.core.audit.read import log_of
+from flows.core.audit.kept import Copy
+from flows.core.audit.read import lines_of, log_of
 from flows.core.audit.record import ChangeRecord, as_values
 from tests.core.audit.records import START
 from tests.core.audit.test_chain import log
@@ -20,15 +21,15 @@ HEADS = tuple(Head(link.number, link.hash, f"run {name}") for name, (link, _) in
 
 def audited(text: str, artifact: ChangeRecord = RECORDS[1]) -> list[str]:
     """Finding and message of an audit of three runs, the second one with this record in its artifact."""
-    runs = [run("a"), replace(run("b"), artifact=artifact, heads=HEADS[1:2]), run("c")]
-    logs = [log_of("prod", text, HEADS)]
-    return [f"{finding.id} {finding.message}" for finding in disagreements(join(runs, logs, NOW), logs)]
+    logs = [log_of("prod", lines_of(text), HEADS)]
+    past = join(map(run, "abc"), logs, NOW, {r.run: [Copy(r)] for r in RECORDS} | {"b": [Copy(artifact, HEADS[1])]})
+    return [f"{finding.id} {finding.message}" for finding in disagreements(past, logs)]
 
 
 def test_a_log_is_read_with_its_records_and_what_is_not_understood() -> None:
     """A newer version may write to the same log."""
     newer = {**as_values(RECORDS[0]), "format": "2.0"}
-    read = log_of("prod", log(as_values(RECORDS[0]), newer), traces=())
+    read = log_of("prod", lines_of(log(as_values(RECORDS[0]), newer)))
     assert (read.records, read.unread[0][0], read.proof and read.proof.lines) == ((RECORDS[0],), 2, 2)
     assert "update this worker" in read.unread[0][1]
 
