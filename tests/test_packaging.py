@@ -13,6 +13,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,9 @@ def locked(python: str) -> dict[str, Requirement]:
 
 
 def direct() -> list[Requirement]:
-    """What pyproject.toml asks for, with the tools of the developer."""
-    return [Requirement(text) for text in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]]
+    """What pyproject.toml asks for, with every extra."""
+    optional = chain.from_iterable(PROJECT["optional-dependencies"].values())
+    return [Requirement(text) for text in (*PROJECT["dependencies"], *optional)]
 
 
 def needed(name: str, extras: set[str]) -> list[Requirement]:

@@ -16,12 +16,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import PrefectHTTPStatusError
 
 FILE = Path(__file__).parents[2] / "prefect.yaml"
 BLOCK = "data-flow-cluster"
@@ -121,7 +122,9 @@ def clusters(client: SyncPrefectClient) -> dict[str, str]:
     """All saved clusters: name -> id of the block."""
     try:
         saved = client.read_block_documents_by_type(BLOCK, include_secrets=False)
-    except ObjectNotFound:
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != httpx.codes.NOT_FOUND:
+            raise
         raise SystemExit("The server does not know our blocks yet: prefect block register -m blocks.cluster") from None
     return {str(document.name): str(document.id) for document in saved}
 
