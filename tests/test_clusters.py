@@ -64,7 +64,7 @@ def test_a_cluster_is_a_block_and_one_command(prefect_server: str, capsys: pytes
         said = command(prefect_server, "add", "prod-eu")
         assert said.count("deployed ") == len(for_cluster(FILE, "prod-eu")), said
         found = deployed(client, "prod-eu")
-        assert len(found) == len(FILE["deployments"])
+        assert len(found) == len(for_cluster(FILE, "prod-eu"))
         document = client.read_block_document_by_name("prod-eu", "data-flow-cluster")
         for each in found.values():
             # Not by its slug, which the form does not show, and no copy of the block with its secrets.

@@ -23,6 +23,8 @@ from tests.sandbox.saved_blocks import save
 from tests.sandbox.world import World
 from tests.stories.words import carry_out
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture(scope="module")
 def changed(prefect_server: str) -> Iterator[Changed]:

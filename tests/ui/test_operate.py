@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from tests.sandbox.host import Host
     from tests.ui.conftest import Desk
 
-# Not in `make test`: a browser on two busy cores takes four of its minutes.
-pytestmark = [pytest.mark.matrix, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
 
 
