@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.ui.conftest import Desk
 
 pytestmark = pytest.mark.timeout(600)
+# A browser on two busy cores takes minutes: approval and the check of a killed database are left to `make test-all`.
+in_test_all = pytest.mark.matrix
 OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
 
 
@@ -134,6 +136,7 @@ def upgraded(installed: Desk) -> Desk:
     return desk
 
 
+@in_test_all
 def test_an_upgrade_is_approved_and_proved_in_its_report(upgraded: Desk) -> None:
     """The report says who approved it, and that no row was lost."""
     read_report(upgraded, "upgrade")
@@ -143,6 +146,7 @@ def test_an_upgrade_is_approved_and_proved_in_its_report(upgraded: Desk) -> None
     assert NEWER in running
 
 
+@in_test_all
 def test_a_health_check_fails_when_the_database_is_killed(upgraded: Desk) -> None:
     """The run is red and says why in one line; its artifact says what to do."""
     database = next(each for each in upgraded.world.engine.containers if NEWER in each.image.tags)
