@@ -56,7 +56,7 @@ def test_run_passes_every_option_on(docker: Run, engine: Engine) -> None:
     assert shown["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     assert shown["Mounts"][0]["Source"] == "/var/lib/portsip/clickhouse/data"
     assert docker("ps", "-a", "--format", "{{.Names}}").stdout == "db\n"
-    assert docker("stop", "-t", "20", "db").stdout == "db\n"
+    assert docker("stop", "-t", "120", "db").stdout == "db\n"
     assert docker("inspect", "db", "--format", "{{.State.ExitCode}}").stdout == "0\n"
 
 

@@ -74,10 +74,15 @@ class Processes:
                 raise DemoFailed(self._report(name, f"ended with exit code {code}"))
 
     def end(self, name: str) -> None:
-        """End one program as `systemctl stop` does, and wait for it."""
+        """End one program as `systemctl stop` does: ask it, then kill what has not ended in time."""
         process = self._running.pop(name)
         _signal_group(process, signal.SIGTERM)
-        process.wait(180)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            print(f"{name} did not end within {PATIENCE:.0f} s of SIGTERM: killed")
+            _signal_group(process, signal.SIGKILL)
+            process.wait(GRACE)
 
     def stop(self) -> None:
         """End all, the last started first, then whatever carries our mark; kill what does not end in time."""
@@ -119,3 +124,5 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
+PATIENCE = 90.0
+"""Seconds that systemd gives a program to end, by default."""
