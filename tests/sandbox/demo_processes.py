@@ -17,6 +17,9 @@ from pathlib import Path
 GRACE = 5.0
 """Seconds between asking a process to end and killing it."""
 
+PATIENCE = 90.0
+"""Seconds that systemd gives a program to end, by default."""
+
 
 class DemoFailed(Exception):
     """A part of the demo did not start or ended too early; the message has the last lines of its log."""
@@ -124,5 +127,3 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-PATIENCE = 90.0
-"""Seconds that systemd gives a program to end, by default."""

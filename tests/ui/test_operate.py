@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from tests.sandbox.host import Host
     from tests.ui.conftest import Desk
 
-pytestmark = pytest.mark.timeout(600)
-# A browser on two busy cores takes minutes: approval and the check of a killed database are left to `make test-all`.
-in_test_all = pytest.mark.matrix
+# Not in `make test`: a browser on two busy cores takes two of its minutes.
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(600)]
 OLDER, NEWER = "portsip/clickhouse:24.8", "portsip/clickhouse:25.8"
 
 
@@ -136,7 +135,6 @@ def upgraded(installed: Desk) -> Desk:
     return desk
 
 
-@in_test_all
 def test_an_upgrade_is_approved_and_proved_in_its_report(upgraded: Desk) -> None:
     """The report says who approved it, and that no row was lost."""
     read_report(upgraded, "upgrade")
@@ -146,7 +144,6 @@ def test_an_upgrade_is_approved_and_proved_in_its_report(upgraded: Desk) -> None
     assert NEWER in running
 
 
-@in_test_all
 def test_a_health_check_fails_when_the_database_is_killed(upgraded: Desk) -> None:
     """The run is red and says why in one line; its artifact says what to do."""
     database = next(each for each in upgraded.world.engine.containers if NEWER in each.image.tags)
