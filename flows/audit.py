@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from logging import ERROR, INFO, WARNING
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +22,7 @@ from flows.forms import several, titled
 from flows.tasks.audit_files import PAGE, folder_of, write_files
 from flows.tasks.gather import gather
 from flows.tasks.past_artifacts import AUDITS
+from flows.tasks.preflight import log_findings
 
 Day = r"^(\d{4}-\d{2}-\d{2})?$"
 
@@ -54,9 +54,7 @@ def audit_data_flow(
     asked = Asked((*clusters,), since, until, (*kinds,), (*outcomes,))
     told: Told[Gathered] = gather(clusters, return_state=True).result()
     audit = audited(told.value, asked, time.time())
-    for finding in audit.findings:
-        level = {Level.ERROR: ERROR, Level.WARNING: WARNING, Level.NOTE: INFO}[finding.level]
-        get_run_logger().log(level, "%s: %s. %s", finding.id, finding.message.rstrip("."), finding.hint)
+    log_findings(audit.findings)
     place = folder_of(folder, audit.made)
     problem = _write(place, audit)
     _store(audit, problem or f"Files: {place}")

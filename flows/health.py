@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from logging import ERROR, INFO, WARNING
 from typing import Annotated
 
-from prefect import flow, get_run_logger, runtime
+from prefect import flow, runtime
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from blocks.cluster import DataFlowCluster
 from flows.core.change import Order, Told
-from flows.core.findings import Finding, Level
+from flows.core.findings import Finding
 from flows.core.health.check import WORDS, Check, Word, judged
 from flows.core.health.memory import rows
 from flows.core.health.report import markdown
@@ -23,7 +22,7 @@ from flows.forms import Cluster, lowerable
 from flows.recorded import artifact_key, redact_values
 from flows.tasks.health import look_health
 from flows.tasks.health_memory import recall, tell
-from flows.tasks.preflight import wish_of
+from flows.tasks.preflight import log_findings, wish_of
 
 Lowered = Annotated[list[str], lowerable(*RULES_HEALTH)]
 
@@ -53,7 +52,7 @@ def check_data_flow_health(
     )
     check = judged(snapshot, wish, lowered, before)
     check = replace(check, findings=tuple(_redacted(finding, cluster) for finding in check.findings))
-    _log(check)
+    log_findings(check.findings)
     report = redact_values(markdown(check, snapshot, wish), cluster)
     create_markdown_artifact(report, key=artifact_key("health", cluster), description=f"{cluster.name}: {check.word}")
     create_table_artifact(rows(check, WORDS), key=key, description=f"findings of {cluster.name}: {check.word}")
@@ -63,12 +62,6 @@ def check_data_flow_health(
 
 def _redacted(finding: Finding, cluster: DataFlowCluster) -> Finding:
     return replace(finding, message=redact_values(finding.message, cluster))
-
-
-def _log(check: Check) -> None:
-    log, levels = get_run_logger(), {Level.ERROR: ERROR, Level.WARNING: WARNING, Level.NOTE: INFO}
-    for finding in check.findings:
-        log.log(levels[finding.level], "%s: %s. %s", finding.id, finding.message.rstrip("."), finding.hint)
 
 
 def _state(check: Check) -> State[str]:

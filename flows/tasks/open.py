@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from prefect import get_run_logger, task
+from prefect import task
 
 from blocks.cluster import DataFlowCluster
 from flows.core.change import Outcome, Told
@@ -19,6 +19,7 @@ from flows.errors import PreflightFailed
 from flows.tasks.change_state import read_state, write_state
 from flows.tasks.look_docker import look_docker
 from flows.tasks.policy import LOOK, told
+from flows.tasks.preflight import log_findings
 
 
 @task(name="open-change", task_run_name="open-change", **LOOK)
@@ -88,8 +89,7 @@ def _refuse(
 ) -> None:
     same = wanted.kind == "recreate" and not wanted.reason.startswith(PBX_UPGRADED)
     found = lower(misfits(old if same else None, new, pbx_version), lowered)
-    for finding in found:
-        get_run_logger().warning("%s: %s. %s", finding.id, finding.message, finding.hint)
+    log_findings(found)
     if refusing := errors(found):
         said = "; ".join(f"{f.id}: {f.message}" for f in refusing)
         hint = f"{refusing[0].hint} Nothing was stopped."

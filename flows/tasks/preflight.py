@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prefect import get_run_logger, task
@@ -20,17 +20,22 @@ from flows.tasks.policy import told
 @task(name="preflight", task_run_name="preflight", cache_policy=NO_CACHE, persist_result=False)
 def preflight(where: str, findings: Sequence[Finding], rules: int, quiet: bool = False) -> Outcome:
     """Show every finding (`quiet`: only errors), and refuse the change when one of them is an error."""
-    log = get_run_logger()
-    for finding in errors(findings) if quiet else findings:
-        say = {Level.ERROR: log.error, Level.WARNING: log.warning, Level.NOTE: log.info}[finding.level]
-        lowered = " (lowered)" if finding.lowered else ""
-        say("%s%s: %s. %s", finding.id, lowered, finding.message.rstrip("."), finding.hint)
+    log_findings(errors(findings) if quiet else findings)
     refusing = errors(findings)
     if refusing:
         listed = "; ".join(f"{f.id}: {f.message}" for f in refusing)
         hint = "Nothing was changed. The report says what to do about each; then press Retry."
         raise PreflightFailed(where, "preflight", f"{len(refusing)} finding(s) refuse the change: {listed}", hint)
     return told(Outcome("preflight", None, f"{rules} rules judged: {tally(findings)}"))
+
+
+def log_findings(findings: Iterable[Finding]) -> None:
+    """Say each finding in the run's log, as loudly as its level."""
+    log = get_run_logger()
+    for finding in findings:
+        say = {Level.ERROR: log.error, Level.WARNING: log.warning, Level.NOTE: log.info}[finding.level]
+        lowered = " (lowered)" if finding.lowered else ""
+        say("%s%s: %s. %s", finding.id, lowered, finding.message.rstrip("."), finding.hint)
 
 
 def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wish:

@@ -21,13 +21,20 @@ CHANGES = ("install", "upgrade", "recreate", *CONTROLS, "remove", "rollback", "r
 
 @dataclass(frozen=True)
 class Asked:
-    """Names of clusters, kinds and endings (none: all), and the first and the last day in UTC (`2027-01-31`, or "")."""
+    """Names of clusters, kinds and endings (none: all), and the first and the last day in UTC (`2027-01-31`, or "").
+
+    Raises `ValueError` for a day that there is not.
+    """
 
     clusters: tuple[str, ...] = ()
     since: str = ""
     until: str = ""
     kinds: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for day in filter(None, (self.since, self.until)):
+            _begin(day)
 
     def __str__(self) -> str:
         words = [f"{name}: {', '.join(each)}" for name, each in self._lists if each]
@@ -39,7 +46,7 @@ class Asked:
         return ("clusters", self.clusters), ("kinds", self.kinds), ("outcomes", self.outcomes)
 
     def of(self, past: Iterable[Past]) -> tuple[Past, ...]:
-        """The runs that were asked for. Raises `ValueError` for a day that there is not."""
+        """The runs that were asked for."""
         # A run that left no record does not tell which of the three it was.
         unknown = (KINDS["control-data-flow"],) if {*CONTROLS} & {*self.kinds} else ()
         return chosen(
@@ -77,5 +84,8 @@ def audited(gathered: Gathered, asked: Asked, now: float) -> Audit:
 
 
 def _begin(day: str, later: int = 0) -> float:
-    begin = date.fromisoformat(day) + timedelta(days=later)
+    try:
+        begin = date.fromisoformat(day) + timedelta(days=later)
+    except ValueError as error:
+        raise ValueError(f"{day} is no day ({error}): write it as 2027-01-31. Nobody was asked.") from error
     return datetime(begin.year, begin.month, begin.day, tzinfo=UTC).timestamp()

@@ -40,8 +40,9 @@ def test_an_audit_shows_what_it_was_asked_for() -> None:
     assert str(Asked(("prod",), "2027-01-16", kinds=("stop",))) == (
         "Asked for clusters: prod; kinds: stop; from 2027-01-16."
     )
-    with pytest.raises(ValueError, match="day is out of range"):
-        shown(Asked(since="2027-02-31"))
+    for day in ({"since": "2027-02-31"}, {"until": "2027-02-31"}):  # before any source is asked
+        with pytest.raises(ValueError, match=r"2027-02-31 is no day .*write it as 2027-01-31"):
+            Asked(**day)
 
 
 def test_what_is_not_shown_still_explains_what_was_found() -> None:
