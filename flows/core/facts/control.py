@@ -28,7 +28,8 @@ def control_questions(folder: str, name: str, address: str, user: str, port: int
     """The questions about the script in `folder`, and about the way to the server at `address`."""
     script, ha = shlex.quote(f"{folder}/{name}"), shlex.quote(f"{folder}/ha_ctl.sh")
     known = shlex.quote(_known_name(address, port))
-    login = "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10"
+    # Without the last, ssh would write the server's other host keys into known_hosts once it is signed in.
+    login = "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 -o UpdateHostKeys=no"
     target = shlex.quote(f"{user}@{address}")
     at_port = "" if port == 22 else f" -p {int(port)}"
     # An unknown verb prints `[error]:` and still exits 0, so the answer is looked at before `show` is tried.
