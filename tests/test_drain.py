@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +22,7 @@ from tests.flows.support import wait_until
 from tests.sandbox.prefect_server import free_port
 
 POOL = "to-drain"
+UNIT = Path(__file__).parents[1] / "flows" / "operating" / "server" / "prefect-worker.service"
 
 
 @pytest.fixture
@@ -72,3 +77,17 @@ def test_a_server_that_is_away_is_waited_for() -> None:
     """It may be restarted at the same time; nothing is known of the runs meanwhile, so nothing may be stopped."""
     with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
         assert at_work(SyncPrefectClient(f"http://127.0.0.1:{free_port()}/api"), POOL) is None
+
+
+def test_after_the_drain_the_unit_asks_the_worker_to_end_and_waits_for_it() -> None:
+    """With nobody to ask it is content; the shell's own words are what systemd would run."""
+    drains, asks = (line for line in UNIT.read_text().splitlines() if line.startswith("ExecStop="))
+    assert "flows.operating.drain" in drains
+    words = shlex.split(asks.removeprefix("ExecStop="))
+    subprocess.run(words, env={**os.environ, "MAINPID": ""}, check=True, timeout=60)
+    with subprocess.Popen(["sleep", "300"]) as worker:
+        waiting = threading.Thread(target=worker.wait)  # else it stays as a zombie, which is waited for
+        waiting.start()
+        subprocess.run(words, env={**os.environ, "MAINPID": str(worker.pid)}, check=True, timeout=60)
+        waiting.join()
+    assert worker.returncode == -15
