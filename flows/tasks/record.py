@@ -16,6 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter, FlowRunFilter
 from prefect.client.schemas.objects import Artifact, FlowRun
+from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 
 from blocks.cluster import DataFlowCluster
@@ -45,8 +46,10 @@ def prefect_tells(run: str, *, late: bool = False) -> Told:
     """What Prefect knows of a run: which attempt it is, and what started it. Never raises: nothing fails of this."""
     told = Told(run, 1, Trigger("not known"), version("portsip-data-flow"), late)
     try:
+        context = FlowRunContext.get()
         with get_client(sync_client=True) as client:
-            found = client.read_flow_run(UUID(run))
+            own = context.flow_run if context and context.flow_run and str(context.flow_run.id) == run else None
+            found = own or client.read_flow_run(UUID(run))
             trigger = trigger_of(found.model_dump(mode="json"), _deployment(client, found))
         return replace(told, attempt=found.run_count or 1, trigger=trigger)
     except Exception as error:  # a run of another server, of no server, or whatever a client raises
