@@ -91,7 +91,6 @@ BEFORE_THE_SCRIPT = (
         RECOVERED,
         FAULTS["no-room-for-a-restore-point"],
         "No space left on device",
-        daily=True,
     ),
 )
 
@@ -121,7 +120,7 @@ RECREATES = (
 )
 
 AT_THE_END = (
-    Case("upgrade", "verify", "part lost, part damaged", STOPPED, _two_parts, "default.cdr LOST", daily=True),
+    Case("upgrade", "verify", "part lost, part damaged", STOPPED, _two_parts, "default.cdr LOST"),
     Case("upgrade", "verify", "five rows lost", STOPPED, FAULTS["rows-lost"], "default.cdr LOST"),
     Case("upgrade", "verify", "damaged part", STOPPED, FAULTS["part-corrupt"], "default.cdr UNREADABLE"),
     Case("upgrade", "settle", "writer crashes", STOPPED, _unhealthy_writer),

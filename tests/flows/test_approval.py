@@ -83,6 +83,7 @@ def test_an_approved_plan_is_carried_out_and_a_retry_does_not_ask_again(world: W
     assert world.control.path(f"{STATE}/runs/{first.id}-2/log").exists()
 
 
+@pytest.mark.matrix
 def test_a_rejected_plan_is_refused_with_who_and_why(world: World, cluster: Any) -> None:
     """While it waits, the same order does not ask a second time; Retry does not ask until somebody says yes."""
     run = ordered(cluster)

@@ -49,6 +49,7 @@ def reconcile(cluster: Any) -> Run:
     return read_run(reconcile_data_flow(cluster, return_state=True))
 
 
+@pytest.mark.matrix
 def test_every_run_leaves_its_record_and_one_that_could_not_is_written_later(
     world: World, cluster: Any, install: Callable[..., Run]
 ) -> None:

@@ -184,7 +184,7 @@ REGISTRY = {
 }
 
 
-@pytest.mark.parametrize("case", REGISTRY)
+@pytest.mark.parametrize("case", ["refuses", *(pytest.param(c, marks=pytest.mark.matrix) for c in [*REGISTRY][1:])])
 def test_a_failing_pull_names_registry_answer_and_next_step(
     case: str, world: World, install: Install, impatient: None
 ) -> None:

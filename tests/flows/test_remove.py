@@ -23,6 +23,7 @@ def world() -> Iterator[World]:
         yield world
 
 
+@pytest.mark.matrix
 def test_a_file_that_the_script_takes_away_is_noticed(world: World, cluster: Any) -> None:
     """The run fails and says what changed; the lock stays, so that nobody installs over it unawares."""
     script = world.control.path(f"{vendor.FOLDER}/dataflow.sh")

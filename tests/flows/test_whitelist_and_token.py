@@ -89,6 +89,7 @@ def test_a_foreign_entry_that_ends_too_soon_gets_one_of_ours_beside_it(
     assert world.pbx.asked("POST", TOKEN) == 0
 
 
+@pytest.mark.matrix
 def test_a_lasting_network_and_a_token_that_are_there_are_kept(world: World, install: Install) -> None:
     """Entries are compared as networks, not as strings; a new token would force the service to be recreated."""
     world.pbx.ip.add_rule("192.168.1.0/24", description="by anna")
@@ -101,6 +102,7 @@ def test_a_lasting_network_and_a_token_that_are_there_are_kept(world: World, ins
     assert world.pbx.asked("POST", TOKEN) == 0
 
 
+@pytest.mark.matrix
 def test_private_and_public_address_each_get_an_entry_and_a_login(world: World, cluster: Any, install: Install) -> None:
     """Each just once, though an answer is lost; and a token is replaced when that is asked for, once too."""
     world.control.know(PUBLIC, world.server.ssh_port)

@@ -36,14 +36,14 @@ def start(server: PrefectServer, deployment: str, parameters: dict[str, Any]) ->
 
 
 def follow(server: PrefectServer, run_id: str, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Tell every change of state and every log line of the run until it is final (or the time is over)."""
+    """Tell every change of state and every log line of the run until it ends or waits (or the time is over)."""
     feed, end = _Feed(server, run_id), time.monotonic() + seconds
     while True:
         server.processes.check("prefect-server", "prefect-worker")
         run: dict[str, Any] = server.get(f"/flow_runs/{run_id}")
         for line in feed.news(run):
             tell(line)
-        if run["state_type"] in FINAL or time.monotonic() > end:
+        if run["state_type"] in {*FINAL, "PAUSED"} or time.monotonic() > end:
             break
         time.sleep(0.4)
     # Logs and task states arrive over a queue, a moment after the run's own state.

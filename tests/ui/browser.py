@@ -57,17 +57,18 @@ class Browser:
     def press(self, name: str) -> None:
         """Press the button that sends a form, and wait until its page is left."""
         before, button = self.page.url, self.page.get_by_role("button", name=name, exact=True)
-        self._insist(button, lambda: self.page.wait_for_url(lambda url: url != before, timeout=SLOW / 3))
+        self._insist(button, lambda: self.page.wait_for_url(lambda url: url != before, timeout=SLOW / 2))
 
     def send(self, dialog: Locator, name: str) -> None:
         """Press the button that sends this dialog, and wait until the dialog is gone."""
         button = dialog.get_by_role("button", name=name)
-        self._insist(button, lambda: dialog.wait_for(state="hidden", timeout=SLOW / 3))
+        self._insist(button, lambda: dialog.wait_for(state="hidden", timeout=SLOW / 2))
 
     def _insist(self, button: Locator, taken: Callable[[], None]) -> None:
         """Press it until the server took it: one that is busy for the moment says 503, and a person presses again."""
         for _ in range(6):
-            button.click()
+            with suppress(TimeoutError):  # late, and the button is gone by now
+                button.click(timeout=SLOW / 3)
             with suppress(TimeoutError):
                 return taken()
         raise AssertionError(f"{button} was pressed again and again: {self.refused}")

@@ -54,8 +54,12 @@ class Desk:
         return shown
 
     def run_here(self) -> dict[str, Any]:
-        """Wait for the end of the run whose page is open."""
-        return demo_run.follow(self.server, str(self.run_shown()["id"]), SECONDS, lambda _: None)
+        """Wait until the run whose page is open ends or asks, with its page closed, which asks all the time."""
+        run = str(self.run_shown()["id"])
+        self.browser.page.goto("about:blank")
+        final = demo_run.follow(self.server, run, SECONDS, lambda _: None)
+        self.browser.open(f"/runs/flow-run/{run}")
+        return final
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +77,7 @@ def desk() -> Iterator[Desk]:
         server = PrefectServer(processes)
         try:
             server.start()
-            with World(history_rows=2_000) as world:
+            with World(history_rows=2_000, live_calls=True, live_rate=5) as world:
                 vendor.settle(world.control, SECONDS_PER_STEP=0)
                 server.wait()
                 template = json.loads((ROOT / "flows" / "work-pool.json").read_text())
