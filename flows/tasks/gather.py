@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from blocks.cluster import DataFlowCluster
 from flows.core.audit.asked import Gathered
 from flows.core.audit.chain import Head
+from flows.core.audit.ending import Run
 from flows.core.audit.history import Log, Trace
 from flows.core.audit.prefect_says import BLOCK
 from flows.core.audit.read import Lines, log_of
@@ -61,11 +62,12 @@ def gather(clusters: Sequence[str]) -> Told[Gathered]:
         saved = saved_clusters(client)
         names = {key: each.name for each in saved for key in (each.id, each.block)}
         wanted = {names.get(each, each) for each in clusters}
-        with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        with ThreadPoolExecutor(max_workers=AT_ONCE + 1) as pool:  # Prefect's server answers while logs are read
+            runs = in_thread(pool, lambda: read_runs(client, names))
             asked = [each for each in saved if not wanted or each.name in wanted]
             looks = [in_thread(pool, partial(_look, each)) for each in asked]
             seen = [look.result() for look in looks]
-        found = _joined(client, seen, names)
+            found = _joined(client, seen, names, runs)
     _refuse_unknown(wanted, {*names.values(), *_clusters(found)})
     unread = "".join(f"; {log.cluster} was not read" for log in found.logs if log.trouble)
     return told(Outcome("gather", None, f"{len(found.runs):,} runs, {len(found.logs)} audit logs{unread}"), found)
@@ -95,13 +97,13 @@ def _look(saved: Saved) -> _Seen:
         return _Seen(name, cluster, lines, traces, untraced=str(error))
 
 
-def _joined(client: SyncPrefectClient, seen: Sequence[_Seen], names: Mapping[str, str]) -> Gathered:
+def _joined(
+    client: SyncPrefectClient, seen: Sequence[_Seen], names: Mapping[str, str], began: Future[dict[str, Run]]
+) -> Gathered:
     """What Prefect tells beside what the hosts told."""
     records = {record.id: record for each in seen if each.lines for record in each.lines.records}
-    with ThreadPoolExecutor(max_workers=2) as pool:  # the server answers one while the other's answer is read
-        copies = in_thread(pool, lambda: read_copies(client, records))
-        runs = in_thread(pool, lambda: read_runs(client, names)).result()
-        kept = copies.result()
+    kept = read_copies(client, records)
+    runs = began.result()
     runs |= read_named_runs(client, {record.run for record in records.values()} - runs.keys(), names)
     checks = {artifact_key(HEALTH, each.cluster): each.name for each in seen if each.cluster}
     heads = read_heads(client, checks)

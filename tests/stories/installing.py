@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.sandbox.world import World
 from tests.stories.words import both, carry_out, identities, running
 from tests.stories.worlds import Wanted, in_world
@@ -14,7 +12,6 @@ STEPS = ("look", "preflight", "lock", "whitelist", "token", "ssh-key", "pull-ima
 BARE = Wanted(docker_installed=False)
 
 
-@pytest.mark.matrix  # `make test` has an install from the browser
 @in_world(BARE)
 def test_a_bare_host_gets_the_service_and_a_second_run_changes_nothing(world: World, cluster: Any) -> None:
     """The first run changes what the guide asks for, Docker too; the second finds everything done and says so."""

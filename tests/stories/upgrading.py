@@ -25,8 +25,7 @@ from tests.stories.worlds import Wanted, in_world
 TAKING_CALLS = {"installed": "24.8", "live_calls": True}
 
 
-@pytest.mark.matrix  # `make test` has an upgrade from the browser
-@in_world(Wanted(**TAKING_CALLS), Wanted(variant="22.3", **TAKING_CALLS))
+@in_world(Wanted(**TAKING_CALLS), pytest.param(Wanted(variant="22.3", **TAKING_CALLS), marks=pytest.mark.matrix))
 def test_an_upgrade_keeps_every_acknowledged_call(world: World, cluster: Any) -> None:
     """24.8 becomes 25.8, each table is proved, the restore point is kept; done again, nothing is to do."""
     from flows.upgrade import upgrade_data_flow

@@ -11,7 +11,13 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-software-rasterizer",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 SLOW = 60_000
 """Milliseconds that a page may take on a machine with a lot else to do."""
 
