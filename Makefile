@@ -35,7 +35,7 @@ lab: .venv/installed ## start the same cluster on real parts (root, Docker's eng
 # trace instead of holding the whole run. What takes minutes by its nature is marked `matrix` and left to test-all.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal --timeout 300
 
-test: .venv/installed ## the tests, about five minutes on two cores (COVERAGE=1: also how much of flows and blocks they reach)
+test: .venv/installed ## the tests, some six minutes on two cores (COVERAGE=1: also how much of flows and blocks they reach)
 	$(PYTEST) -m "not matrix and not lab" $(if $(COVERAGE),--cov --cov-report=term) $(PYTEST_ARGS)
 
 test-all: test ## and the whole matrix of stage and fault, the demo, an installation without the lock

@@ -96,6 +96,13 @@ def test_a_port_beside_22_is_in_the_known_name_and_the_login() -> None:
     assert "-p 2222 pbx@192.0.2.1 true" in asked["login"]
 
 
+def test_asking_for_a_login_writes_nothing_on_the_control_node() -> None:
+    """Else OpenSSH adds what other host keys the server shows to known_hosts: a look would change a file."""
+    login = next(q.command for q in control_questions("/f", "n", "192.0.2.1", "pbx", 22) if q.name == "login")
+    assert "UpdateHostKeys=no" in login
+    assert "StrictHostKeyChecking=yes" in login
+
+
 def test_saved_configurations_are_read_with_their_files() -> None:
     """Every file stands with its keys; quotes are taken off."""
     text = (

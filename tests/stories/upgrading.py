@@ -25,7 +25,8 @@ from tests.stories.worlds import Wanted, in_world
 TAKING_CALLS = {"installed": "24.8", "live_calls": True}
 
 
-@in_world(Wanted(**TAKING_CALLS), pytest.param(Wanted(variant="22.3", **TAKING_CALLS), marks=pytest.mark.matrix))
+@pytest.mark.matrix  # `make test` upgrades with live calls in the browser (tests/ui)
+@in_world(Wanted(**TAKING_CALLS), Wanted(variant="22.3", **TAKING_CALLS))
 def test_an_upgrade_keeps_every_acknowledged_call(world: World, cluster: Any) -> None:
     """24.8 becomes 25.8, each table is proved, the restore point is kept; done again, nothing is to do."""
     from flows.upgrade import upgrade_data_flow

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Request, Response, TimeoutError, expect, sync_playwright
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 SWITCHES = [
@@ -18,6 +19,8 @@ SWITCHES = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
+READS = ("/filter", "/validate", "/count", "/count_by_state", "/paginate", "/history", "/lateness", "/next-runs")
+"""How a POST ends that asks the server and changes nothing."""
 SLOW = 60_000
 """Milliseconds that a page may take on a machine with a lot else to do."""
 
@@ -29,7 +32,9 @@ class Browser:
         self.page, self.url = page, url
         self._pictures = 0
         self.refused: list[str] = []
-        page.on("response", lambda said: said.status >= 400 and self.refused.append(f"{said.status} {said.url}"))
+        self._sent = 0
+        page.on("request", self._count)
+        page.on("response", self._note)
 
     def open(self, path: str) -> None:
         """Open a page of the UI."""
@@ -63,21 +68,40 @@ class Browser:
     def press(self, name: str) -> None:
         """Press the button that sends a form, and wait until its page is left."""
         before, button = self.page.url, self.page.get_by_role("button", name=name, exact=True)
-        self._insist(button, lambda: self.page.wait_for_url(lambda url: url != before, timeout=SLOW / 2))
+        self._insist(button, lambda: self.page.url != before)
 
     def send(self, dialog: Locator, name: str) -> None:
         """Press the button that sends this dialog, and wait until the dialog is gone."""
-        button = dialog.get_by_role("button", name=name)
-        self._insist(button, lambda: dialog.wait_for(state="hidden", timeout=SLOW / 2))
+        self._insist(dialog.get_by_role("button", name=name), dialog.is_hidden)
 
-    def _insist(self, button: Locator, taken: Callable[[], None]) -> None:
-        """Press it until the server took it: one that is busy for the moment says 503, and a person presses again."""
-        for _ in range(6):
+    def _note(self, answer: Response) -> None:
+        if answer.status >= 400 and answer.request.method != "GET":
+            self.refused.append(f"{answer.status} {answer.request.method} {answer.url}")
+
+    def _insist(self, button: Locator, taken: Callable[[], bool]) -> None:
+        """Press it until the server took it: one that is busy for the moment says 503, and a person presses again.
+
+        A form that draws itself anew swallows a press: then nothing is sent, and there is nothing to wait for.
+        """
+        for _ in range(12):
+            sent, refused = self._sent, len(self.refused)
             with suppress(TimeoutError):  # late, and the button is gone by now
                 button.click(timeout=SLOW / 3)
-            with suppress(TimeoutError):
-                return taken()
+            self._until(lambda before=sent: taken() or self._sent > before, SLOW / 30)
+            if self._sent > sent:
+                self._until(lambda before=refused: taken() or len(self.refused) > before, SLOW / 2)
+            if taken():
+                return
         raise AssertionError(f"{button} was pressed again and again: {self.refused}")
+
+    def _until(self, condition: Callable[[], bool], milliseconds: float) -> None:
+        end = time.monotonic() + milliseconds / 1000
+        while not condition() and time.monotonic() < end:
+            self.page.wait_for_timeout(50)
+
+    def _count(self, request: Request) -> None:
+        path = request.url.partition("?")[0]
+        self._sent += request.method != "GET" and path.startswith(self.url) and not path.endswith(READS)
 
     def see(self, text: str | re.Pattern[str]) -> None:
         """Wait until the page shows it."""

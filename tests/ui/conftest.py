@@ -59,6 +59,7 @@ class Desk:
         self.browser.page.goto("about:blank")
         final = demo_run.follow(self.server, run, SECONDS, lambda _: None)
         self.browser.open(f"/runs/flow-run/{run}")
+        self.browser.see(final["name"])
         return final
 
 
