@@ -62,7 +62,7 @@ def ensure_engine(version: str, say: Say = print) -> Path:
     found = _library_in(folder / wheel.folder)
     if found is None:
         folder.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(folder / f".{wheel.folder}.lock"):
+        with one_at_a_time(folder / f".{wheel.folder}.lock"):
             found = _library_in(folder / wheel.folder) or _fetch(version, wheel, folder, say)
     return found
 
@@ -72,7 +72,8 @@ def _library_in(folder: Path) -> Path | None:
 
 
 @contextmanager
-def _one_at_a_time(lock: Path) -> Iterator[None]:
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Hold this file's lock; of several processes, each has it in its turn."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

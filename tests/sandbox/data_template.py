@@ -6,7 +6,6 @@ shapes it, so that a changed schema makes a new one; templates that nobody used 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -16,7 +15,7 @@ import time
 import uuid
 from pathlib import Path
 
-from tests.sandbox.clickhouse import WHEELS, cache_folder
+from tests.sandbox.clickhouse import WHEELS, cache_folder, one_at_a_time
 from tests.sandbox.docker_engine import Engine
 
 HERE = Path(__file__).parent
@@ -46,8 +45,7 @@ def ensure_template(version: str, rows: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"clickhouse-{version}-{rows}-{_shape(version)}"
     if not (folder / name).exists():
-        with (folder / f".{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with one_at_a_time(folder / f".{name}.lock"):
             if not (folder / name).exists():
                 _remove_unused(folder)
                 _make(version, rows, folder / name)

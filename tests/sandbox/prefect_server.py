@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from tests.sandbox import prefect_database
 from tests.sandbox.demo_processes import DemoFailed, Processes
 
 ROOT = Path(__file__).parents[2]
@@ -75,12 +76,15 @@ class PrefectServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.environment = environment(processes.folder, self.port)
+        self._own_database = not database and python == sys.executable
         self._prefect = [python, "-m", "prefect", "--no-prompt"]
         # The caller's proxy settings are of no use for loopback.
         self._http = httpx.Client(base_url=f"{self.url}/api", timeout=30, trust_env=False)
 
     def start(self) -> None:
         """Start the server and return at once; `wait` tells when it answers."""
+        if self._own_database:
+            prefect_database.put(Path(self.environment["PREFECT_HOME"], "prefect.db"))
         argv = [*self._prefect, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.processes.start("prefect-server", argv, self.environment | self._only_server)
 
