@@ -101,10 +101,10 @@ def _joined(
     client: SyncPrefectClient, seen: Sequence[_Seen], names: Mapping[str, str], began: Future[dict[str, Run]]
 ) -> Gathered:
     """What Prefect tells beside what the hosts told."""
-    records = {record.id: record for each in seen if each.lines for record in each.lines.records}
-    kept = read_copies(client, records)
+    by_text = {text: record for each in seen if each.lines for text, record in each.lines.by_text.items()}
+    kept = read_copies(client, by_text)
     runs = began.result()
-    runs |= read_named_runs(client, {record.run for record in records.values()} - runs.keys(), names)
+    runs |= read_named_runs(client, {record.run for record in by_text.values()} - runs.keys(), names)
     checks = {artifact_key(HEALTH, each.cluster): each.name for each in seen if each.cluster}
     heads = read_heads(client, checks)
     return Gathered(

@@ -32,23 +32,22 @@ class Artifacts:
     damaged: dict[str, str] = field(default_factory=dict)
 
 
-def read_copies(client: SyncPrefectClient, records: Mapping[str, ChangeRecord], keys: Sequence[str] = ()) -> Artifacts:
-    """What runs keep of their records, under these keys or all; `records` are those of the logs, by id.
+def read_copies(client: SyncPrefectClient, by_text: Mapping[str, ChangeRecord], keys: Sequence[str] = ()) -> Artifacts:
+    """What runs keep of their records, under these keys or all; `by_text` are those of the logs.
 
-    A copy that equals its record is that object: most do, and there may be many thousands.
+    A copy that reads like its record is that object: most do, and there may be many thousands.
     """
     found = Artifacts()
     for each in _of(client, keys or _keys(client)):
         run = str(each["flow_run_id"])
         try:
-            record, head = kept(each["data"], f"artifact {each['id']}")
+            record, head = kept(each["data"], f"artifact {each['id']}", by_text)
         except ValueError as error:
             found.damaged[run] = str(error)
             continue
-        there = records.get(record.id)
         # Another run writes the record of one that died.
         of = record.run if record.late else run
-        found.copies[of].insert(0, Copy(there if there == record and there else record, head))
+        found.copies[of].insert(0, Copy(record, head))
     return found
 
 

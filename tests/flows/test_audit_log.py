@@ -39,7 +39,7 @@ from tests.sandbox.world import World
 @pytest.fixture
 def cluster(world: World, prefect_server: str) -> Any:
     """The block under a name of its own: what other tests left to be written is none of its business."""
-    return edited(block_of(world), name="audited")
+    return edited(block_of(world), name="logged")
 
 
 def reconcile(cluster: Any) -> Run:

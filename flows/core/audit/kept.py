@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from flows.core.audit.chain import Head, noted
+from flows.core.audit.chain import Head, canonical, digest, noted
 from flows.core.audit.record import ChangeRecord, as_values, from_values
 
 HEAD, RECORD, LATER = "audit log on pbx01", "record", "not written yet"
@@ -23,15 +24,19 @@ def rows(record: ChangeRecord, head: Head | None) -> list[dict[str, str]]:
     """The rows of the table artifact; people read the head, programs both. None: it is not in the log."""
     return [
         {"what": HEAD, "value": str(head) if head else LATER},
-        {"what": RECORD, "value": json.dumps(as_values(record), ensure_ascii=False, sort_keys=True)},
+        {"what": RECORD, "value": canonical(as_values(record))},
     ]
 
 
-def kept(data: Any, where: str) -> Copy:
-    """Read what `rows` made, as Prefect gives it back; raises `ValueError` for anything else."""
+def kept(data: Any, where: str, known: Mapping[str, ChangeRecord] = MappingProxyType({})) -> Copy:
+    """Read what `rows` made, as Prefect gives it back; raises `ValueError` for anything else.
+
+    `known` are records by the digest of their text: a copy that reads the same is that object, and is not read again.
+    """
     try:
         stored = {row["what"]: row["value"] for row in (json.loads(data) if isinstance(data, str) else data)}
-        record = from_values(json.loads(stored[RECORD]))
+        text = stored[RECORD]
+        record = known.get(digest(text)) or from_values(json.loads(text))
         return Copy(record, None if stored[HEAD] == LATER else noted(stored[HEAD], where))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{where} is not what a run keeps of its record") from error

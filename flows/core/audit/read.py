@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from flows.core.audit.chain import Head, Link, entries
+from flows.core.audit.chain import Head, Link, canonical, digest, entries
 from flows.core.audit.history import Log, Trace
 from flows.core.audit.record import ChangeRecord, from_values
 from flows.core.audit.verify import prove
@@ -13,11 +13,15 @@ from flows.core.audit.verify import prove
 
 @dataclass(frozen=True)
 class Lines:
-    """A log as it speaks for itself: its chain, its records, and which lines are not understood, by number and why."""
+    """A log as it speaks for itself: its chain, its records, and which lines are not understood, by number and why.
+
+    `by_text` are the records by the digest of their canonical text, for copies of them that are kept elsewhere.
+    """
 
     links: tuple[Link, ...]
     records: tuple[ChangeRecord, ...]
     unread: tuple[tuple[int, str], ...]
+    by_text: Mapping[str, ChangeRecord]
 
 
 def lines_of(text: str) -> Lines:
@@ -25,15 +29,19 @@ def lines_of(text: str) -> Lines:
     links: list[Link] = []
     records: list[ChangeRecord] = []
     unread: list[tuple[int, str]] = []
+    by_text: dict[str, ChangeRecord] = {}
     for link, values in entries(text):
         links.append(link)
         if not link.fits:
             continue
         try:
-            records.append(from_values(values))
+            record = from_values(values)
         except ValueError as error:
             unread.append((link.number, str(error)))
-    return Lines(tuple(links), tuple(records), tuple(unread))
+            continue
+        records.append(record)
+        by_text[digest(canonical(values))] = record
+    return Lines(tuple(links), tuple(records), tuple(unread), by_text)
 
 
 def log_of(

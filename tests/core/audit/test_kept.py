@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from flows.core.audit.chain import Head
 from flows.core.audit.kept import head_rows, heads_kept, kept, rows
+from flows.core.audit.read import lines_of
+from flows.core.audit.record import as_values
 from tests.core.audit.records import record
+from tests.core.audit.test_chain import log
 
 HEAD = Head(17, "a" * 64, "artifact record-prod")
 
@@ -18,6 +22,15 @@ def test_record_and_head_come_back() -> None:
     stored = rows(record(), HEAD)
     assert kept(json.dumps(stored), HEAD.where) == kept(stored, HEAD.where) == (record(), HEAD)
     assert kept(rows(record(), None), "") == (record(), None)
+
+
+def test_a_copy_that_reads_like_its_line_in_the_log_is_that_record() -> None:
+    """There may be thousands, which need not be read twice; an edited one is told by itself."""
+    text = log(as_values(record()))
+    lines = lines_of(text)
+    assert kept(rows(record(), HEAD), "", lines.by_text).record is lines.records[0]
+    edited = replace(record(), verdict="SAME, honestly")
+    assert kept(rows(edited, HEAD), "", lines.by_text).record == edited
 
 
 def test_anything_else_is_refused_in_words() -> None:
