@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Annotated
 
 from prefect import flow, get_run_logger
@@ -19,7 +20,7 @@ from flows.core.audit.sheet import Audit, every_run
 from flows.core.change import Told
 from flows.core.findings import Level, errors, tally
 from flows.forms import several, titled
-from flows.tasks.audit_files import PAGE, folder_of, write_files
+from flows.tasks.audit_files import PAGE, folder_of, load, write_files
 from flows.tasks.gather import gather
 from flows.tasks.past_artifacts import AUDITS
 from flows.tasks.preflight import log_findings
@@ -52,6 +53,7 @@ def audit_data_flow(
             Prefect's home.
     """
     asked = Asked((*clusters,), since, until, (*kinds,), (*outcomes,))
+    Thread(target=load).start()  # Prefect's server has to be waited for
     told: Told[Gathered] = gather(clusters, return_state=True).result()
     audit = audited(told.value, asked, time.time())
     log_findings(audit.findings)

@@ -9,6 +9,7 @@ import pytest
 
 from flows.core.audit.asked import Asked, Gathered, audited
 from flows.core.audit.frame import frame
+from flows.core.audit.sheet import run_values
 from flows.tasks.audit_files import PAGE, PARQUET, TABLE, folder_of, write_files
 from tests.core.audit.records import START
 from tests.core.audit.test_history import NOW, of, record, run
@@ -30,7 +31,7 @@ def test_each_audit_has_a_folder_of_its_own_that_nobody_else_reads(tmp_path: Pat
 
 def test_a_frame_has_times_numbers_and_truths_as_what_they_are() -> None:
     """What is not known is missing, and no zero."""
-    table = frame(AUDIT.past)
+    table = frame([run_values(each) for each in AUDIT.past])
     kinds = {name: str(kind) for name, kind in table.dtypes.items()}
     assert kinds["started"].startswith("datetime64") and kinds["started"].endswith("UTC]")
     assert (kinds["rows_after"], kinds["downtime_s"], kinds["outside_window"]) == ("Int64", "Float64", "boolean")

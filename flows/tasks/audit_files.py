@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from prefect.settings import PREFECT_HOME
 
 from flows.core.audit.chart import Chart, charts
 from flows.core.audit.page import page
-from flows.core.audit.sheet import Audit, csv_text
+from flows.core.audit.sheet import Audit, csv_text, run_values
 
 PAGE, TABLE, PARQUET = "audit.html", "audit.csv", "audit.parquet"
 
@@ -26,16 +27,27 @@ def write_files(folder: Path, audit: Audit) -> tuple[str, ...]:
     """Write all files; returns their names, the page first. Raises `OSError`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / PAGE).write_text(page(audit), encoding="utf-8")
-    (folder / TABLE).write_text(csv_text(audit.past), encoding="utf-8", newline="")
-    return (PAGE, TABLE, *_parquet(folder, audit), *_plots(folder, audit))
+    rows = [run_values(each) for each in audit.past]
+    (folder / TABLE).write_text(csv_text(rows), encoding="utf-8", newline="")
+    return (PAGE, TABLE, *_parquet(folder, rows), *_plots(folder, audit))
 
 
-def _parquet(folder: Path, audit: Audit) -> list[str]:
+def load() -> None:
+    """Load what the files need; it takes three seconds, and who waits for a server has them."""
+    if find_spec("pyarrow"):
+        importlib.import_module("pyarrow.parquet")
+        importlib.import_module("flows.core.audit.frame")
+    if find_spec("matplotlib"):
+        importlib.import_module("matplotlib.figure")
+        importlib.import_module("matplotlib.backends.backend_agg")
+
+
+def _parquet(folder: Path, rows: list[dict[str, object]]) -> list[str]:
     if not find_spec("pyarrow"):
         return []
     from flows.core.audit.frame import frame  # pandas takes a second
 
-    frame(audit.past).to_parquet(folder / PARQUET)
+    frame(rows).to_parquet(folder / PARQUET)
     return [PARQUET]
 
 

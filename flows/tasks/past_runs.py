@@ -19,6 +19,8 @@ from flows.recorded import page
 PAGE = 200
 """As many as the server gives at once."""
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 _LOOKS = ("reconcile-data-flow",)
 _NOT_YET = ["SCHEDULED", "PENDING"]
 
@@ -47,7 +49,10 @@ def read_named_runs(client: SyncPrefectClient, ids: Iterable[str], clusters: Map
 
 def ask(client: SyncPrefectClient, path: Any, body: Mapping[str, Any]) -> Any:
     """The answer to a question with a filter."""
-    return client.request("POST", path, json={"limit": PAGE, **body}).raise_for_status().json()
+    # On one machine the server packs its answers for nothing: a third of the time of a page of records.
+    headers = {"Accept-Encoding": "identity"} if client.api_url.host in LOOPBACK else {}
+    said = client.request("POST", path, json={"limit": PAGE, **body}, headers=headers)
+    return said.raise_for_status().json()
 
 
 def all_of(client: SyncPrefectClient, path: str, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -83,13 +83,12 @@ def every_run(past: Iterable[Past]) -> Sheet:
     return Sheet("All runs", ("when", "cluster", "run", "kind", "ending", "by", "downtime", "rows"), rows)
 
 
-def csv_text(past: Iterable[Past]) -> str:
-    """Every run as comma-separated values, with times in UTC; no cell is taken for a formula by a spreadsheet."""
+def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
+    """Every run (`run_values`) as comma-separated values, times in UTC; no spreadsheet takes a cell for a formula."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(RUN_COLUMNS)
-    for each in past:
-        values = run_values(each)
+    for values in rows:
         writer.writerow([_cell(values[name]) for name in RUN_COLUMNS])
     return text.getvalue()
 

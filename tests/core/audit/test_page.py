@@ -15,7 +15,7 @@ from flows.core.audit.figure import bars, points
 from flows.core.audit.figure import drawn as drawing
 from flows.core.audit.history import Log, join
 from flows.core.audit.page import markdown, page
-from flows.core.audit.sheet import RUN_COLUMNS, Audit, csv_text, every_run, sheets
+from flows.core.audit.sheet import RUN_COLUMNS, Audit, csv_text, every_run, run_values, sheets
 from flows.core.audit.verify import verify
 from flows.core.words import utc
 from tests.core.audit.records import START, past
@@ -105,7 +105,7 @@ def test_an_audit_of_nothing_is_a_page_all_the_same() -> None:
 
 def test_the_csv_has_one_line_for_each_run_and_no_formula() -> None:
     """As a spreadsheet reads it."""
-    rows = list(csv.DictReader(io.StringIO(csv_text(PAST))))
+    rows = list(csv.DictReader(io.StringIO(csv_text(map(run_values, PAST)))))
     assert [row["run"] for row in rows] == [each.id for each in PAST]
     first = next(row for row in rows if row["run"] == "first")
     assert first["ticket"] == '\'=cmd("x")'
@@ -120,7 +120,7 @@ def test_rows_that_nobody_counted_are_not_taken_for_none() -> None:
     (row,) = record("r").rows
     unknown, empty = record("r", rows=(replace(row, before=None),)), record("r", rows=(replace(row, before=0),))
     values = [
-        csv.DictReader(io.StringIO(csv_text(join([], [Log("prod", records=(each,))], NOW))))
+        csv.DictReader(io.StringIO(csv_text(map(run_values, join([], [Log("prod", records=(each,))], NOW)))))
         for each in (unknown, empty)
     ]
     assert [next(each)["rows_before"] for each in values] == ["", "0"]
