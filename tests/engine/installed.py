@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import subprocess
 import time
 import uuid
 from pathlib import Path
@@ -95,5 +96,5 @@ def _logs(lab: Lab, name: str) -> str:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove the folders of a lab's server, whose containers are gone."""
-    shutil.rmtree(folder)
+    """Remove the folders of a lab's server, whose containers are gone; Python takes seconds for so many files."""
+    subprocess.run(["rm", "-rf", "--", folder], check=True)
