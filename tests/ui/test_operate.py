@@ -163,7 +163,7 @@ def test_a_health_check_fails_when_the_database_is_killed(upgraded: Desk) -> Non
     final = upgraded.run_here()
     assert final["state_type"] == "FAILED", final["state"]["message"]
     assert final["state"]["message"].startswith("critical: health.service-down")
-    upgraded.browser.page.reload(wait_until="domcontentloaded")
+    upgraded.browser.open(f"/runs/flow-run/{final['id']}")
     upgraded.browser.see(re.compile(r"health\.service-down: "))
     upgraded.browser.picture("health-run", whole=True)
     found = upgraded.server.post("/artifacts/filter", {"artifacts": {"key": {"any_": ["health-box"]}}})
