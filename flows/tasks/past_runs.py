@@ -11,6 +11,7 @@ from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 
+from flows.core.addresses import is_loopback
 from flows.core.audit.ending import Run
 from flows.core.audit.history import KINDS
 from flows.core.audit.prefect_says import run_of
@@ -18,8 +19,6 @@ from flows.recorded import page
 
 PAGE = 200
 """As many as the server gives at once."""
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 _LOOKS = ("reconcile-data-flow",)
 _NOT_YET = ["SCHEDULED", "PENDING"]
@@ -50,7 +49,7 @@ def read_named_runs(client: SyncPrefectClient, ids: Iterable[str], clusters: Map
 def ask(client: SyncPrefectClient, path: Any, body: Mapping[str, Any]) -> Any:
     """The answer to a question with a filter."""
     # On one machine the server packs its answers for nothing: a third of the time of a page of records.
-    headers = {"Accept-Encoding": "identity"} if client.api_url.host in LOOPBACK else {}
+    headers = {"Accept-Encoding": "identity"} if is_loopback(client.api_url.host) else {}
     said = client.request("POST", path, json={"limit": PAGE, **body}, headers=headers)
     return said.raise_for_status().json()
 

@@ -81,10 +81,6 @@ class Browser:
         """Press the button that sends this dialog, and wait until the dialog is gone."""
         self._insist(dialog.get_by_role("button", name=name), dialog.is_hidden)
 
-    def _note(self, answer: Response) -> None:
-        if answer.status >= 400 and answer.request.method != "GET":
-            self.refused.append(f"{answer.status} {answer.request.method} {answer.url}")
-
     def _insist(self, button: Locator, taken: Callable[[], bool]) -> None:
         """Press it until the server took it: one that is busy for the moment says 503, and a person presses again.
 
@@ -106,9 +102,16 @@ class Browser:
         while not condition() and time.monotonic() < end:
             self.page.wait_for_timeout(50)
 
-    def _count(self, request: Request) -> None:
+    def _changes(self, request: Request) -> bool:
         path = request.url.partition("?")[0]
-        self._sent += request.method != "GET" and path.startswith(self.url) and not path.endswith(READS)
+        return request.method != "GET" and path.startswith(self.url) and not path.endswith(READS)
+
+    def _count(self, request: Request) -> None:
+        self._sent += self._changes(request)
+
+    def _note(self, answer: Response) -> None:
+        if answer.status >= 400 and self._changes(answer.request):
+            self.refused.append(f"{answer.status} {answer.request.method} {answer.url}")
 
     def see(self, text: str | re.Pattern[str]) -> None:
         """Wait until the page shows it."""
