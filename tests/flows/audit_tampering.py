@@ -11,9 +11,6 @@ from tests.flows.audit_support import LOG
 from tests.flows.conftest import Run
 from tests.sandbox.world import World
 
-NAME = "audited"
-RECORDS = f"record-{NAME}"
-
 
 @dataclass
 class Changed:
@@ -23,6 +20,16 @@ class Changed:
     block: Any
     run: Run
     refused: Run
+
+    @property
+    def name(self) -> str:
+        """What the cluster is called, in Prefect's blocks too."""
+        return str(self.block.name)
+
+    @property
+    def records(self) -> str:
+        """The key of the artifacts that its runs keep their records in."""
+        return f"record-{self.name}"
 
 
 def request(method: str, path: str, body: Any) -> Any:
@@ -48,19 +55,19 @@ def forged_record(changed: Changed) -> Callable[[], None]:
 
 def forged_head(changed: Changed) -> Callable[[], None]:
     """Somebody changes the hash that the run noted."""
-    head = json.loads(artifact(RECORDS, changed.run.id)["data"])[0]["value"]
+    head = json.loads(artifact(changed.records, changed.run.id)["data"])[0]["value"]
     return rewritten(changed, head, f"{head[:-4]}0000")
 
 
 def garbage(changed: Changed) -> Callable[[], None]:
     """Somebody overwrites the artifact."""
-    data = artifact(RECORDS, changed.run.id)["data"]
+    data = artifact(changed.records, changed.run.id)["data"]
     return rewritten(changed, data, "[]")
 
 
 def rewritten(changed: Changed, old: str, new: str) -> Callable[[], None]:
     """Write something else into the artifact of the run; returns what puts it back."""
-    kept = artifact(RECORDS, changed.run.id)
+    kept = artifact(changed.records, changed.run.id)
     path = f"/artifacts/{kept['id']}"
     assert old in kept["data"]
     request("PATCH", path, {"data": kept["data"].replace(old, new)})

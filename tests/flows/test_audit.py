@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.flows.audit_tampering import NAME, RECORDS, TOUCHED, Changed, artifact, request
+from tests.flows.audit_tampering import TOUCHED, Changed, artifact, request
 from tests.flows.conftest import Run, read_run
 from tests.flows.secret_hunt import Hunter
-from tests.flows.story_support import edited
 from tests.flows.support import FlowRun
 from tests.sandbox import vendor
 from tests.sandbox.registry import OLD_PBX
@@ -36,7 +36,8 @@ def changed(prefect_server: str) -> Iterator[Changed]:
         world.pbx.version = OLD_PBX
         world.publish_pbx(OLD_PBX)
         vendor.settle(world.control, SECONDS_PER_STEP=0)
-        block = type(save(world, NAME)).load(NAME)
+        name = f"audited-{uuid.uuid4().hex[:8]}"  # xdist may give this module to one worker in two pieces
+        block = type(save(world, name)).load(name)
         run = carry_out(recreate_data_flow, block, reason="new token", ticket="CHG-8")
         assert run.ended == "COMPLETED", run.message
         refused = carry_out(remove_data_flow, block)
@@ -51,7 +52,7 @@ def audit(changed: Changed, tmp_path: Path) -> Callable[..., Run]:
     from flows.audit import audit_data_flow
 
     def run(**asked: Any) -> Run:
-        wanted = {"clusters": [NAME], "folder": str(tmp_path), **asked}
+        wanted = {"clusters": [changed.name], "folder": str(tmp_path), **asked}
         return read_run(audit_data_flow(**wanted, return_state=True))
 
     return run
@@ -70,12 +71,12 @@ def test_an_audit_of_what_nobody_touched_agrees(changed: Changed, audit: Callabl
     page, table = written(tmp_path, "audit.html"), written(tmp_path, "audit.csv")
     assert "unaltered as far as can be known: 2 lines, vouched for by a hash that was noted elsewhere" in page
     assert [row[2:5] for row in [*csv.reader(io.StringIO(table))][1:]] == [
-        [NAME, "recreate", "done"],
-        [NAME, "remove", "refused"],
-        [NAME, "recreate", "never began: what was ordered is not valid"],
+        [changed.name, "recreate", "done"],
+        [changed.name, "remove", "refused"],
+        [changed.name, "recreate", "never began: what was ordered is not valid"],
     ]
     kept = "\n".join([page, table, *(str(artifact(key)["data"]) for key in ("audit", "audit-runs", "audit-heads"))])
-    assert "CHG-8" in table and "recreate audited" in kept
+    assert "CHG-8" in table and f"recreate {changed.name}" in kept
     world = changed.world
     passwords = {"ssh": world.password, "clickhouse": world.clickhouse_password}
     hunter = Hunter({**passwords, **{f"pbx {n}": secret for n, secret in enumerate(world.pbx.secrets)}})
@@ -119,7 +120,7 @@ def test_runs_that_died_or_were_deleted_and_other_peoples_are_told_apart(
         create_table_artifact([{"what": "ever"}], key="record-theirs")
 
     theirs()
-    crashed = FlowRun(edited(changed.block, name=NAME), entrypoint="flows.recreate.recreate_data_flow", reason="x")
+    crashed = FlowRun(changed.block, entrypoint="flows.recreate.recreate_data_flow", reason="x")
     request("POST", f"/flow_runs/{crashed.id}/set_state", {"state": {"type": "RUNNING"}, "force": True})
     crashed.crashed()
     told = audit()
@@ -163,7 +164,7 @@ def test_a_bundle_proves_itself_and_tells_what_was_altered(
     from flows.operating.bundle import main
 
     out = tmp_path / "proof.zip"
-    assert main([f"http://ui/v2/runs/flow-run/{changed.run.id}", "--cluster", NAME, "--out", str(out)]) == 0
+    assert main([f"http://ui/v2/runs/flow-run/{changed.run.id}", "--cluster", changed.name, "--out", str(out)]) == 0
     assert main(["check", str(out)]) == 0
     said = capsys.readouterr()
     assert ("unaltered" in said.out, said.err) == (True, "")
@@ -179,15 +180,15 @@ def test_a_bundle_proves_itself_and_tells_what_was_altered(
     out.write_bytes(b"PK no zip")
     with pytest.raises(SystemExit, match="ALTERED, or never a bundle"):
         main(["check", str(out)])
-    with pytest.raises(SystemExit, match="No audit log holds a record of run x; searched: audited"):
-        main(["x", "--cluster", NAME])
+    with pytest.raises(SystemExit, match=f"No audit log holds a record of run x; searched: {changed.name}"):
+        main(["x", "--cluster", changed.name])
 
 
 def test_what_was_deleted_in_prefect_is_told(changed: Changed, audit: Callable[..., Run]) -> None:
     """The artifact, then its run with it; the log still tells what was done. The last test here: it mends nothing."""
-    request("DELETE", f"/artifacts/{artifact(RECORDS, changed.refused.id)['id']}", None)
+    request("DELETE", f"/artifacts/{artifact(changed.records, changed.refused.id)['id']}", None)
     assert "audit.artifact-gone" in audit().logs
     request("DELETE", f"/flow_runs/{changed.refused.id}", None)
     last = audit()
     assert last.state.name == "Warning"
-    assert "audit.record-without-run: audited: Prefect does not know 1 run" in last.logs
+    assert f"audit.record-without-run: {changed.name}: Prefect does not know 1 run" in last.logs
