@@ -16,6 +16,9 @@ PATTERNS = (
 )
 """Regular expressions whose first group is kept and whose rest is replaced; also used on the control node."""
 
+WORDS = ("passw", "passphrase", "secret", "token", "credential", "login", "bearer", "basic")
+"""In small letters: a text of ASCII without any of them holds nothing that a pattern finds. Telling so is quick."""
+
 MASK = "***"
 
 
