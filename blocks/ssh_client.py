@@ -123,7 +123,7 @@ class SshClient:
             channel.settimeout(timeout)
             channel.shutdown_write()
             yield from channel.makefile("r", 65536)
-            said = channel.makefile_stderr("r").read()
+            said = channel.makefile_stderr("rb").read().decode(errors="replace")
             answer = Answer(self._exit_code(channel, time.monotonic() + timeout), "", said)
         self._check(tried, answer)
 

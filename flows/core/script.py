@@ -60,10 +60,10 @@ def transcript_command(log: str) -> str:
 
 def parse_transcript(answer: str) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     """Lines before the last ones, lines that report an error, last lines."""
-    count, *lines = answer.splitlines()
+    count, *lines = answer.removesuffix("\n").split("\n")
     empty = lines.index("")
     last = tuple(lines[empty + 1 :])
-    return int(count) - len(last), tuple(lines[:empty]), last
+    return max(int(count) - len(last), 0), tuple(lines[:empty]), last
 
 
 def run_command(name: str, arguments: RunArguments) -> list[str]:

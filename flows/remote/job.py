@@ -1,6 +1,6 @@
 """Runs the vendor's script on the control node so that nothing of ours can interrupt it (promise P1).
 
-    job.py start FOLDER CWD ARGV…       starts ARGV in CWD, or tells what is there already; settings and secrets on stdin
+    job.py start FOLDER CWD ARGV…       starts ARGV in CWD, or tells what is there; settings and secrets on stdin
     job.py state FOLDER                 what became of it
     job.py follow FOLDER AT LINES WAIT  the state and the next LINES lines of the log beyond byte AT, as they come, to
                                         the script's end; then only the last line, once in WAIT seconds
@@ -200,11 +200,12 @@ def follow(folder: Path, position: int, lines: int, wait: float) -> None:
     while True:
         state = current(folder)  # before the log, which is complete once the script has ended
         text, reached = read_log(folder / "log", position, whole=lines > 0)
-        due = time.monotonic() - told > wait
+        ended = said not in ("", "running", "waiting-for-input")
+        due = time.monotonic() - told > wait and not ended
         if state["state"] != said or due or (text and lines > 0):
             said, told, position, lines = state["state"], time.monotonic(), reached, lines - text.count("\n")
             print(json.dumps({**state, "text": text, "position": position}), flush=True)
-        elif said not in ("running", "waiting-for-input"):
+        elif ended:
             return
         time.sleep(PAUSE)
 

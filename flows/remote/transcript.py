@@ -18,7 +18,7 @@ MOST_AT_ONCE = 65536
 class Log:
     """The run's log: whole lines, redacted, without terminal colours.
 
-    `words` are those without one of which, in small letters, no pattern finds anything in a plain text.
+    In a text that holds none of `words` in small letters no pattern finds anything.
     """
 
     def __init__(self, path: Path, patterns: list[str], words: list[str], secrets: list[str]) -> None:
@@ -31,7 +31,7 @@ class Log:
     def feed(self, data: bytes) -> None:
         """Take what the terminal gave; lines are written as soon as they are complete."""
         text = (self._rest + self._decode(data)).replace("\r\n", "\n")
-        # The script waits while its terminal is full. Searched line by line, a million lines took it four times as long.
+        # The script waits while its terminal is full: searched line by line, a million lines took four times as long.
         plain = self._is_plain(text)
         *lines, rest = text.split("\n") if plain else LINE_END.split(text)
         # Longer than what is shown of a line, so that the cut does not leave the half of a secret in sight.
@@ -51,7 +51,7 @@ class Log:
 
     def _is_plain(self, text: str) -> bool:
         """Whether nothing is to be taken out of it, as far as that can be told quickly."""
-        if not text.isascii() or "\r" in text or "\x1b" in text:
+        if "\r" in text or "\x1b" in text:
             return False
         small = text.lower()
         return not any(word in small for word in self._words) and not any(secret in text for secret in self._secrets)

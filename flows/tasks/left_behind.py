@@ -15,6 +15,7 @@ from flows.tasks.look_docker import look_server
 from flows.tasks.policy import LOOK, told
 from flows.tasks.script import job_state, read_transcript, run_folder
 
+
 @task(name="check-service", task_run_name="check-service", **LOOK)
 def check_service(cluster: DataFlowCluster) -> Told[Service]:
     """See which containers of the service are there and which of them run."""
