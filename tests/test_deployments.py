@@ -110,10 +110,11 @@ def test_the_parameters_are_ones_that_the_flow_has(deployment: dict[str, Any]) -
 
 @each
 def test_a_deployment_says_what_it_does_and_shares_the_pool(deployment: dict[str, Any]) -> None:
-    """What it changes, how long it takes, what can go wrong, where the guide has it; a short outage fails no run."""
+    """What it changes, takes and may meet, where the guide has it; outages fail no run, logs come soon."""
     for said in (r"^\*\*", r"^- \*\*Changes\*\*", r"^- \*\*Takes\*\*", r"^- \*\*Can go wrong\*\*"):
         assert re.search(said, deployment["description"], re.MULTILINE), said
-    assert deployment["work_pool"]["job_variables"]["env"]["PREFECT_CLIENT_MAX_RETRIES"] == "10"
+    environment = deployment["work_pool"]["job_variables"]["env"]
+    assert environment == {"PREFECT_CLIENT_MAX_RETRIES": "10", "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1.5"}
 
 
 @each

@@ -23,7 +23,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn, Optional, Tuple  # noqa: UP035
 
 from transcript import Log, read_log  # type: ignore[import-not-found]  # beside this file, also on the control node
 
@@ -196,18 +196,27 @@ def current(folder: Path) -> dict[str, Any]:
 def follow(folder: Path, position: int, lines: int, wait: float) -> None:
     """Print the state and what the log has beyond `position`, each time there is news, until the script has ended."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # it ends with whoever reads this
-    said, told = "", 0.0
-    while True:
-        state = current(folder)  # before the log, which is complete once the script has ended
-        text, reached = read_log(folder / "log", position, whole=lines > 0)
-        ended = said not in ("", "running", "waiting-for-input")
-        due = time.monotonic() - told > wait and not ended
-        if state["state"] != said or due or (text and lines > 0):
-            said, told, position, lines = state["state"], time.monotonic(), reached, lines - text.count("\n")
-            print(json.dumps({**state, "text": text, "position": position}), flush=True)
-        elif ended:
-            return
+    said, told, text, seen = "", 0.0, "", (0, 0, 0)
+    while said in ("", "running", "waiting-for-input") or text:
+        now, due = stamps(folder), time.monotonic() - told > wait
+        if now != seen or due or text:
+            seen, state = now, current(folder)  # before the log, which is complete once the script has ended
+            text, reached = read_log(folder / "log", position, whole=lines > 0)
+            if state["state"] != said or due or (text and lines > 0):
+                said, told, position, lines = state["state"], time.monotonic(), reached, lines - text.count("\n")
+                print(json.dumps({**state, "text": text, "position": position}), flush=True)
+            else:
+                text = ""  # of a log that is not told whole
         time.sleep(PAUSE)
+
+
+def stamps(folder: Path) -> Tuple[int, int, int]:  # noqa: UP006 - must run on Python 3.8
+    """What differs once there is news of a script that was not killed; looking at it costs next to nothing."""
+    try:
+        state = (folder / "state.json").stat()
+        return (folder / "log").stat().st_size, state.st_mtime_ns, state.st_ino
+    except FileNotFoundError:
+        return 0, 0, 0
 
 
 if __name__ == "__main__":

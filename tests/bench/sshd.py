@@ -52,6 +52,11 @@ class Sshd:
         self._process.wait()
         self._folder.cleanup()
 
+    @property
+    def pid(self) -> int:
+        """Of the server; what it started for its sessions lies below it."""
+        return self._process.pid
+
     def know(self, port: int) -> None:
         """Pin the host key also for this port of a proxy before it."""
         with self.known_hosts.open("a") as file:
