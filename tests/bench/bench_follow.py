@@ -47,7 +47,7 @@ class Seen(NamedTuple):
 
 def outcomes(full: bool, rounds: int | None) -> Iterator[Outcome]:
     """A talking script, a silent one, and one that prints a million lines."""
-    count, seconds = rounds or (3 if full else 1), 60 if full else 12
+    count, seconds = rounds or (2 if full else 1), 30 if full else 12
     deployed = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]["on-premises"]["job_variables"]["env"]
     interval = float(deployed[PREFECT_LOGGING_TO_API_BATCH_INTERVAL.name])
     with (
