@@ -39,7 +39,7 @@ _Control = tuple[HostFacts, ScriptFacts, Notes | None]
 _Server = tuple[HostFacts, DockerFacts, tuple[RestorePoint, ...] | None, Health]
 
 
-@task(name="look", task_run_name="look", cache_policy=NO_CACHE, persist_result=False)
+@task(name="look", task_run_name="look {cluster.name}", cache_policy=NO_CACHE, persist_result=False)
 def look_health(cluster: DataFlowCluster, before: tuple[Point, ...]) -> Told[Snapshot]:
     """See what a health check judges; `before` are the points of earlier checks, which this one's goes on from."""
     with ThreadPoolExecutor(max_workers=4) as pool:
