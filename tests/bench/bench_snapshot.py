@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +31,11 @@ VALUES = """toDateTime(1700000000 + number * 3), cityHash64(number), toString(10
 toString(cityHash64(number) % 1000000), number % 600, number % 3 > 0,
 ['north', 'south'][number % 2 + 1], number % 97 / 7"""
 CALM = "max_bytes_to_merge_at_max_space_in_pool = 1, parts_to_throw_insert = 99999, parts_to_delay_insert = 99999"
+
+
+ASKED = 14
+"""Questions of a snapshot of tables that all tell their rows; the time for as many empty ones is its least."""
+FLOOR = ("seconds", "empty_questions_seconds")
 
 
 class Size(NamedTuple):
@@ -70,11 +76,17 @@ def marked(outcome: Outcome, sizes: tuple[Size, ...]) -> Outcome:
         for less, more in pairwise(by_parts)
     ]
     most = max(sizes, key=lambda size: size.rows)
-    marks.append(Mark(f"{most} through {FEW}", outcome.ratio(str(most), str(FEW)), 1.2))
-    if most.rows >= 100_000_000:
-        through = outcome.median(str(most)) / outcome.median(str(most), "count_seconds")
-        marks.append(Mark(f"through counting by reading, {most}", through, 0.1))
-    return with_marks(outcome, *marks)
+    # Milliseconds: what else the machine does only adds to them, so the fastest rounds tell most.
+    fastest = {size: outcome.values(str(size), "seconds").min() for size in (most, FEW)}
+    marks.append(Mark(f"{most} through {FEW}, fastest rounds", fastest[most] / fastest[FEW], 1.2))
+    if most.rows < 100_000_000:
+        return with_marks(outcome, *marks)
+    through, floor = (outcome.median(str(most), name) / outcome.median(str(most), "count_seconds") for name in FLOOR)
+    marks.append(Mark(f"through counting by reading, {most}", through, 0.1))
+    note = (
+        f"A snapshot asks {ASKED} questions; as many that ask nothing take {floor:.2f} of that counting by themselves."
+    )
+    return with_marks(replace(outcome, notes=(note,)), *marks)
 
 
 def fill(client: ClickHouseClient, size: Size) -> None:
@@ -103,5 +115,9 @@ def measured(client: ClickHouseClient, size: Size) -> Figures:
     found = Size(sum(part.active for part in snapshot.parts), snapshot.rows or 0)
     if abs(found.parts - size.parts) > size.parts // 50 or not found.rows == size.rows == int(counted["rows"]):
         raise SystemExit(f"the server should hold {size}, the snapshot has {found}, counted are {counted}")
+    began_empty = time.perf_counter()
+    for _ in range(ASKED):
+        client.query("SELECT 1 AS one")
+    empty = time.perf_counter() - began_empty
     seconds = {"seconds": compared - began, "snapshot_seconds": read - began, "compare_seconds": compared - read}
-    return {**seconds, "count_seconds": took}
+    return {**seconds, "count_seconds": took, "empty_questions_seconds": empty}
