@@ -114,7 +114,7 @@ def test_a_deployment_says_what_it_does_and_shares_the_pool(deployment: dict[str
     for said in (r"^\*\*", r"^- \*\*Changes\*\*", r"^- \*\*Takes\*\*", r"^- \*\*Can go wrong\*\*"):
         assert re.search(said, deployment["description"], re.MULTILINE), said
     environment = deployment["work_pool"]["job_variables"]["env"]
-    assert environment == {"PREFECT_CLIENT_MAX_RETRIES": "10", "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1.5"}
+    assert environment == {"PREFECT_CLIENT_MAX_RETRIES": "10", "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "1"}
 
 
 @each

@@ -62,13 +62,17 @@ class Node:
         return ["ssh", "-F", "none", *words, *options, "-p", str(self.sshd.port), f"{self.sshd.user}@127.0.0.1"]
 
     def used(self) -> Used:
-        """Until now, in all."""
+        """Until now, in all; without the thread that asks, as asking takes more than following."""
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         table = _processes()
         there = [pid for pid in table if _serves(pid, self.sshd.pid, table)]
         here = [pid for pid in table if table[pid].parent == os.getpid() and table[pid].command.startswith("ssh ")]
         return Used(
-            time.process_time() + children.ru_utime + children.ru_stime + sum(table[pid].seconds for pid in here),
+            time.process_time()
+            - time.thread_time()
+            + children.ru_utime
+            + children.ru_stime
+            + sum(table[pid].seconds for pid in here),
             sum(table[pid].seconds for pid in there),
         )
 
