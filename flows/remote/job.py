@@ -144,15 +144,19 @@ def become(specification: dict[str, Any]) -> NoReturn:
 
 def watch(folder: Path, state: dict[str, Any], log: Log, terminal: int, answers: int, prompt_after: float) -> int:
     """Copy the terminal to the log until the script itself has ended; -N when signal N ended it."""
-    heard, asking = time.monotonic(), False
+    heard, looked, asking = time.monotonic(), 0.0, False
     while True:
-        text = read_terminal(terminal, 0.2)
+        text, now = read_terminal(terminal, PAUSE), time.monotonic()
         if text:
             log.feed(text)
-            heard = time.monotonic()
+            heard = now
+            if now - looked < PAUSE:  # a script that prints a lot waits for this, many thousand times a second
+                continue
+        looked = now
+        log.flush()
         with suppress(OSError):  # nobody has answered, or nobody listens
             os.write(terminal, os.read(answers, MOST_AT_ONCE))
-        silent = time.monotonic() - heard > prompt_after and bool(log.prompt())
+        silent = now - heard > prompt_after and bool(log.prompt())
         if silent != asking:
             asking = silent
             word = "waiting-for-input" if asking else "running"

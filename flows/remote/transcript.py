@@ -29,7 +29,7 @@ class Log:
         self._rest = ""
 
     def feed(self, data: bytes) -> None:
-        """Take what the terminal gave; lines are written as soon as they are complete."""
+        """Take what the terminal gave; complete lines are written by the next flush."""
         text = (self._rest + self._decode(data)).replace("\r\n", "\n")
         # The script waits while its terminal is full: searched line by line, a million lines took four times as long.
         plain = self._is_plain(text)
@@ -38,6 +38,10 @@ class Log:
         self._rest = rest[: 2 * LONGEST_LINE]
         with suppress(OSError):  # a full disk costs lines of the log, never the script
             self._file.write("".join((line[:LONGEST_LINE] if plain else self._clean(line)) + "\n" for line in lines))
+
+    def flush(self) -> None:
+        """Let readers see the lines that are complete."""
+        with suppress(OSError):
             self._file.flush()
 
     def prompt(self) -> str:
@@ -48,6 +52,7 @@ class Log:
         """Write what is left."""
         if self._rest:
             self.feed(b"\n")
+        self.flush()
 
     def _is_plain(self, text: str) -> bool:
         """Whether nothing is to be taken out of it, as far as that can be told quickly."""
