@@ -124,6 +124,7 @@ class _Process(NamedTuple):
     parent: int
     command: str
     seconds: float
+    mounts: str
 
 
 def _processes() -> dict[int, _Process]:
@@ -132,17 +133,20 @@ def _processes() -> dict[int, _Process]:
         try:
             words = (path / "stat").read_text().rpartition(")")[2].split()
             command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            mounts = os.readlink(path / "ns" / "mnt")
         except OSError:  # it ended meanwhile
             continue
         # Those that ended and were waited for count, too; a script is waited for by its runner, after the last look.
-        found[int(path.name)] = _Process(int(words[1]), command, sum(map(int, words[11:15])) / _TICKS)
+        found[int(path.name)] = _Process(int(words[1]), command, sum(map(int, words[11:15])) / _TICKS, mounts)
     return found
 
 
 def _serves(pid: int, sshd: int, table: dict[int, _Process]) -> bool:
-    """Whether it is job.py, or below the SSH server and neither the script nor below that."""
-    if "job.py" in table[pid].command:
-        return True
-    while pid in table and pid != sshd and NAME not in table[pid].command:
+    """Whether it runs on the node, which has mounts of its own, and is neither the script nor below that."""
+    if table[pid].mounts != table[sshd].mounts:
+        return False
+    while pid in table:
+        if NAME in table[pid].command and "job.py" not in table[pid].command:
+            return False
         pid = table[pid].parent
-    return pid == sshd
+    return True
