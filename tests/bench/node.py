@@ -133,7 +133,7 @@ def _processes() -> dict[int, _Process]:
         try:
             words = (path / "stat").read_text().rpartition(")")[2].split()
             command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            mounts = os.readlink(path / "ns" / "mnt")
+            mounts = str((path / "ns" / "mnt").readlink())
         except OSError:  # it ended meanwhile
             continue
         # Those that ended and were waited for count, too; a script is waited for by its runner, after the last look.
