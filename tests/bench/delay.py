@@ -47,7 +47,7 @@ class Delay:
         self._process.communicate()
 
 
-class _Turns:
+class Turns:
     """Counts how often one side spoke after it had heard something new: each time it had waited for a round trip.
 
     What it says within half a round trip counts once: several channels may speak at the same time.
@@ -104,7 +104,7 @@ async def _pass_on(
 async def _serve(target: int, seconds: float) -> None:
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, here = await asyncio.open_connection("127.0.0.1", target)
-        turns = _Turns(seconds / 2)
+        turns = Turns(seconds / 2)
         await asyncio.gather(
             _pass_on(reader, here, seconds / 2, came=turns.speak), _pass_on(there, writer, seconds / 2, went=turns.hear)
         )
