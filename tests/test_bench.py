@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.bench import write
+from tests.bench.delay import Turns
 from tests.bench.meter import ProgramFailed, spent
 from tests.bench.outcome import Mark, Outcome, with_marks
 from tests.bench.rounds import FOREIGN, Contestant, alternate
@@ -82,3 +83,13 @@ def test_a_program_is_measured_without_our_own_memory_and_its_failure_is_told() 
     assert figures["cpu_seconds"] > 0 and figures["seconds"] > 0
     with pytest.raises(ProgramFailed, match="exit code 3:\nsorry"):
         spent([sys.executable, "-c", "import sys; print('sorry'); sys.exit(3)"])
+
+
+def test_a_round_trip_is_what_somebody_waited_for() -> None:
+    """Who speaks again without having heard anything did not wait; channels that speak at the same time wait once."""
+    turns = Turns(half=0.05)
+    for now, heard in ((0.0, False), (0.01, False), (0.1, True), (0.11, True), (0.2, False), (0.3, True)):
+        if heard:
+            turns.hear()
+        turns.speak(now)
+    assert turns.count == 4  # at 0.0, at 0.1, at 0.2 for what was heard at 0.11, at 0.3

@@ -101,14 +101,16 @@ def _no_control(cluster: DataFlowCluster, why: str) -> _Control:
 
 def _server(cluster: DataFlowCluster) -> _Server:
     folders = folders_of(cluster.data_path)
-    with cluster.server.get_client(name="server") as ssh:
+    # Docker is asked in a channel of its own while the host looks for its answers: du alone may take a while.
+    with cluster.server.get_client(name="server") as ssh, ThreadPoolExecutor(max_workers=1) as pool:
+        docker = in_thread(pool, lambda: look_docker(cluster, ssh))
         sent = time.time()
         questions = ask(of_server(cluster.data_path, folders))
         answers = _asked(ssh, questions, cluster.server.command_timeout)
         facts = host_facts("server", answers, sent=sent, received=time.time(), folders=folders)
-        docker = look_docker(cluster, ssh)
-        health = replace(_database(cluster, ssh, docker), log_bytes=log_bytes(answers), inodes=inodes(answers))
-    return facts, docker, restore_points(answers, cluster.data_path), health
+        found = docker.result()
+        health = replace(_database(cluster, ssh, found), log_bytes=log_bytes(answers), inodes=inodes(answers))
+    return facts, found, restore_points(answers, cluster.data_path), health
 
 
 def _no_server(why: str) -> _Server:

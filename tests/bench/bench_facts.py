@@ -10,8 +10,9 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -19,8 +20,9 @@ from pydantic import SecretStr
 from blocks.ssh import SshHost
 from flows.core.facts import Answers, ask, folders_of, host_facts, host_questions, server_questions, split
 from flows.core.snapshot import HostFacts
-from flows.tasks.look_hosts import ask_host, may_forward
+from flows.tasks.look_hosts import ask_host
 from tests.bench import machine
+from tests.bench.delay import Delay
 from tests.bench.meter import spent
 from tests.bench.outcome import Mark, Outcome, with_marks
 from tests.bench.rounds import Contestant, Figures, alternate
@@ -33,7 +35,7 @@ QUESTIONS = host_questions(FOLDERS, (), MORE)
 PYINFRA = Path(__file__).parent / "rival" / "pyinfra_facts.py"
 OURS, SIGN_IN = "ours", "ours, sign-in alone"
 SSH, APART, ONCE = "ssh ControlMaster, one command", "pyinfra, a command each", "pyinfra, one command"
-DELAYS = (0, 20, 100)
+DELAYS, TRIPS = (0, 20, 100), "round_trips"
 NOTES = {
     0: "On one machine: what is left is OpenSSH's own work, and the host's for its answers, which all wait for alike.",
     20: "As from another town: 20 ms of round trip, by a proxy on loopback.",
@@ -46,21 +48,18 @@ class Differs(Exception):
 
 
 def outcomes(full: bool, rounds: int | None) -> Iterator[Outcome]:
-    """One table for each delay; the last one counts round trips, from the seconds at 20 and at 100 ms."""
+    """One table for each delay; through the proxy also with the round trips that each waited for."""
     count = rounds or (9 if full else 5)
-    found: dict[int, Outcome] = {}
     with (
         tempfile.TemporaryDirectory(prefix="bench-facts-") as folder,
         Host("dataflow01", Path(folder, "host"), "192.168.1.26", password="unused") as host,
         sshd_of(host) as sshd,
     ):
         for delay in DELAYS:
-            found[delay] = _at(delay, sshd, count, Path(folder))
-            yield _marked(delay, found)
+            yield _marked(delay, _at(delay, sshd, count, Path(folder)))
 
 
-def _marked(delay: int, found: dict[int, Outcome]) -> Outcome:
-    outcome = found[delay]
+def _marked(delay: int, outcome: Outcome) -> Outcome:
     marks = [
         Mark("seconds through those of `ssh` with one command", outcome.ratio(OURS, SSH), 1.2),
         Mark("seconds through pyinfra's, a command each", outcome.ratio(OURS, APART), 0.5),
@@ -73,29 +72,24 @@ def _marked(delay: int, found: dict[int, Outcome]) -> Outcome:
         )
         outcome = replace(outcome, notes=(*outcome.notes, note))
     if delay == DELAYS[-1]:
-        trips = {name: _trips(found, name) for name in outcome.contestants}
-        said = ", ".join(f"{name} {value:.1f}" for name, value in trips.items())
-        outcome = replace(
-            outcome,
-            notes=(*outcome.notes, f"Round trips, by the slope from 20 to 100 ms of the fastest rounds: {said}."),
-        )
-        marks.append(Mark("round trips beyond the sign-in", trips[OURS] - trips[SIGN_IN], 4))
+        # What else the machine does only adds: an answer that comes late is taken for one more round trip.
+        ours, alone = (outcome.values(name, TRIPS).min() for name in (OURS, SIGN_IN))
+        marks.append(Mark("round trips beyond the sign-in", float(ours - alone), 4))
     return with_marks(outcome, *marks)
-
-
-def _trips(found: dict[int, Outcome], name: str) -> float:
-    """Between the fastest rounds: what else the machine does only makes rounds slower, by more than a round trip."""
-    near, far = DELAYS[1:]
-    fastest = {delay: found[delay].values(name, "seconds").min() for delay in (near, far)}
-    return float(fastest[far] - fastest[near]) / (far - near) * 1000
 
 
 def _at(delay: int, sshd: Sshd, rounds: int, folder: Path) -> Outcome:
     with sshd.behind(delay) as proxy:
         port = proxy.port if delay else sshd.port
-        contest = Contest(sshd, port, folder)
-        frame = alternate(contest.contestants(), rounds)
+        contestants = Contest(sshd, port, folder).contestants()
+        if delay:
+            contestants = [Contestant(each.name, partial(_counted, each.run, proxy)) for each in contestants]
+        frame = alternate(contestants, rounds)
     return Outcome(f"facts-{delay}", f"Facts of one host, {delay} ms away", frame, notes=(NOTES[delay],))
+
+
+def _counted(run: Callable[[], Figures], proxy: Delay) -> Figures:
+    return run() | {TRIPS: proxy.trips()}
 
 
 class Contest:
@@ -125,7 +119,7 @@ class Contest:
         block = self._block()
         began, used = time.perf_counter(), time.process_time()
         with block.get_client(name="server") as ssh:
-            _, answers = ask_host(ssh, "server", block, folders=FOLDERS, more=MORE, forwarding=may_forward(ssh))
+            _, answers = ask_host(ssh, "server", block, folders=FOLDERS, more=MORE, forwarding=True)
         figures = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - used}
         self._check(OURS, answers)
         return figures

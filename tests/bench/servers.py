@@ -12,14 +12,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
 from blocks.ssh import SshHost
+from tests.bench.seen import Seen, look
 from tests.bench.sshd import Sshd
 from tests.bench.target import sshd_of
 from tests.sandbox.demo_processes import Processes
 from tests.sandbox.prefect_server import PrefectServer
 from tests.sandbox.registry import OLD_PBX
+from tests.sandbox.saved_blocks import cluster_block, schemas_made_once
 from tests.sandbox.world import World
 
 
@@ -50,20 +53,21 @@ class Servers:
     def __exit__(self, *problem: object) -> None:
         self._stack.close()
 
+    def look(self, name: str) -> Seen:
+        """Our own look at one of them, without a run."""
+        with temporary_settings({PREFECT_API_URL: self.environment["PREFECT_API_URL"]}):
+            return look(name)
+
     def _save(self) -> None:
-        from prefect.settings import PREFECT_API_URL, temporary_settings
-
-        from tests.sandbox.saved_blocks import cluster_block, schemas_made_once
-
+        block = cluster_block(self.world, "server")
+        parts = {
+            "control": _host(self.control),
+            "server": _host(self.server),
+            "clickhouse": block.clickhouse.model_copy(update={"port": self.world.clickhouse_port}),
+            "pbx": block.pbx,
+            "docker": block.docker,
+        }
         with temporary_settings({PREFECT_API_URL: self.environment["PREFECT_API_URL"]}), schemas_made_once():
-            block = cluster_block(self.world, "server")
-            parts = {
-                "control": _host(self.control),
-                "server": _host(self.server),
-                "clickhouse": block.clickhouse.model_copy(update={"port": self.world.clickhouse_port}),
-                "pbx": block.pbx,
-                "docker": block.docker,
-            }
             for name, part in parts.items():
                 part.save(f"bench-{name}")
             for name in self.names:
