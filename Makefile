@@ -8,10 +8,10 @@ PYTEST_ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox lab test test-all lab-test lint lock clean
+.PHONY: help demo sandbox lab test test-all lab-test bench bench-full lint lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Everything at the versions and hashes of the lock, which is complete: nothing is resolved (--no-deps), and as it brings
 # setuptools, nothing else is fetched to build this package. tests/test_packaging.py checks that nothing is missing.
@@ -48,6 +48,20 @@ LAB_PYTEST = $(BIN)/python -m pytest -n 3 --dist loadgroup --timeout 600
 lab-test: .venv/installed ## the stories once more, on real parts (as root; says what to install)
 	$(LAB_PYTEST) -m lab --durations=0 --durations-min=1 tests/engine $(PYTEST_ARGS)
 
+# What we are compared with, beside the project: nothing of it comes into .venv or the lock.
+.venv-bench/installed: tests/bench/rivals.txt
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --disable-pip-version-check -qq -r tests/bench/rivals.txt
+	@touch $@
+
+# BENCH_ARGS names benchmarks and rounds: make bench BENCH_ARGS="facts --rounds 3"
+BENCH = $(BIN)/python -m tests.bench
+bench: .venv/installed .venv-bench/installed ## our code and its rivals side by side, the quick set (says what to install)
+	$(BENCH) $(BENCH_ARGS)
+
+bench-full: .venv/installed .venv-bench/installed ## the whole set, and write tests/bench/RESULTS.md
+	$(BENCH) --full $(BENCH_ARGS)
+
 lint: .venv/installed ## ruff (rules and format) and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -63,5 +77,5 @@ lock: .venv/installed ## renew requirements.lock (installs uv beside the project
 	@touch .venv/installed
 
 clean: ## remove the environment and everything the tools left in this folder
-	rm -rf .venv demo-audits build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-bench tests/bench/last demo-audits build dist *.egg-info .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

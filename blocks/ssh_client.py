@@ -6,7 +6,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 import paramiko
@@ -103,11 +103,29 @@ class SshClient:
             answer = self._exchange(self._sudo(text) if sudo else text, self._stdin(stdin, sudo), timeout)
         if sudo:
             self._refuse_bad_sudo(tried, answer)
-        if check and answer.exit_code != 0:
+        if check:
+            self._check(tried, answer)
+        return answer
+
+    def _check(self, tried: str, answer: Answer) -> None:
+        if answer.exit_code != 0:
             last = "\n".join((answer.stderr or answer.stdout).strip().splitlines()[-5:])
             hint = f"The command ended with exit code {answer.exit_code}."
             raise CommandFailed(self.where, tried, last or "no output", hint, answer.exit_code)
-        return answer
+
+    def lines(self, command: Sequence[str], *, timeout: float) -> Iterator[str]:
+        """What a command prints, line by line as it comes, until it ends.
+
+        Raises `Unreachable` when the link breaks or no line comes for `timeout` seconds, `CommandFailed` as `run` does.
+        """
+        tried = f"`{shlex.join(command)}`"[:200]
+        with translated(self.where, tried), closing(self.open_command(command)) as channel:
+            channel.settimeout(timeout)
+            channel.shutdown_write()
+            yield from channel.makefile("r", 65536)
+            said = channel.makefile_stderr("rb").read().decode(errors="replace")
+            answer = Answer(self._exit_code(channel, time.monotonic() + timeout), "", said)
+        self._check(tried, answer)
 
     def read(self, path: str, *, sudo: bool = False) -> str | None:
         """The text of a file; `None` when there is no such file."""
@@ -179,13 +197,17 @@ class SshClient:
             channel.shutdown_write()
             stdout = b"".join(_chunks(channel, channel.recv, deadline))
             stderr = b"".join(_chunks(channel, channel.recv_stderr, deadline))
-            if not channel.status_event.wait(_left(deadline)):
-                raise TimeoutError("no exit code before the deadline")
-            if channel.exit_status == -1 and not self._transport.is_active():
-                raise EOFError("the connection broke before the command's end")
-            return Answer(channel.exit_status, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+            code = self._exit_code(channel, deadline)
+            return Answer(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
         finally:
             channel.close()
+
+    def _exit_code(self, channel: paramiko.Channel, deadline: float) -> int:
+        if not channel.status_event.wait(_left(deadline)):
+            raise TimeoutError("no exit code before the deadline")
+        if channel.exit_status == -1 and not self._transport.is_active():
+            raise EOFError("the connection broke before the command's end")
+        return channel.exit_status
 
 
 def _chunks(channel: paramiko.Channel, receive: Callable[[int], bytes], deadline: float) -> Iterator[bytes]:

@@ -6,16 +6,17 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import flows.remote
-from flows.core.redact import PATTERNS
+from flows.core.redact import PATTERNS, WORDS
 
 JOB = Path(flows.remote.__file__).with_name("job.py")
 SECRET = "s3cret-Ünï"
-PYTHON = [sys.executable, "-S", "-E", str(JOB)]
+PYTHON = [sys.executable, "-B", "-S", "-E", str(JOB)]
 
 
 class Node:
@@ -30,18 +31,38 @@ class Node:
 
     def start(self, script: str, name: str = "one", shell: str = "", **changed: Any) -> dict[str, Any]:
         """Start a bash script, through the words of `shell` where there are any."""
-        settings = {"env": {}, "patterns": PATTERNS, "secrets": [SECRET], "prompt_after": 0.3, **changed}
+        settings = {
+            "env": {},
+            "patterns": PATTERNS,
+            "words": WORDS,
+            "secrets": [SECRET],
+            "prompt_after": 0.3,
+            **changed,
+        }
         argv = [*PYTHON, "start", str(self.run(name)), str(self.folder), "/bin/bash", "-c", script]
         words = ["/bin/bash", "-c", f'{shell}; "$@"', "shell", *argv] if shell else argv
         return answer(words, json.dumps(settings))
 
-    def follow(self, name: str = "one", position: int = 0, wait: float = 0) -> dict[str, Any]:
-        """The state and the lines from this position on."""
-        return answer([*PYTHON, "follow", str(self.run(name)), str(position), str(wait)])
+    def state(self, name: str = "one") -> dict[str, Any]:
+        """What became of the script."""
+        return answer([*PYTHON, "state", str(self.run(name))])
+
+    @contextmanager
+    def follow(
+        self, name: str = "one", position: int = 0, lines: int = 1000, wait: float = 10
+    ) -> Iterator[Iterator[dict[str, Any]]]:
+        """The state and the lines from this position on, as they come."""
+        words = [*PYTHON, "follow", str(self.run(name)), str(position), str(lines), str(wait)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                yield map(json.loads, process.stdout)
+            finally:
+                process.kill()
 
     def ended(self, name: str = "one") -> dict[str, Any]:
         """The state when the script does not run any more."""
-        return until(lambda: self.follow(name), lambda state: state["state"] in ("finished", "died"))
+        return until(lambda: self.state(name), lambda state: state["state"] in ("finished", "died"))
 
     def transcript(self, script: str, **changed: Any) -> str:
         """Run a script to its end; what is in its log."""

@@ -32,9 +32,10 @@ def test_it_answers_at_once_and_the_script_runs_detached(node: Node) -> None:
     assert (state["state"], state["attached"]) == ("running", False)
     assert os.getsid(state["pid"]) != os.getsid(0)
     assert os.getsid(state["script_pid"]) == state["script_pid"]
-    seen = until(node.follow, lambda seen: bool(seen["text"]))
-    assert (seen["state"], seen["text"]) == ("running", "begun\n")
-    node.go()
+    with node.follow() as told:
+        seen = next(each for each in told if each["text"])
+        assert (seen["state"], seen["text"]) == ("running", "begun\n")
+        node.go()
     ended = node.ended()
     assert (ended["state"], ended["exit_code"]) == ("finished", 3)
     assert ended["started"] <= ended["ended"]
@@ -43,7 +44,7 @@ def test_it_answers_at_once_and_the_script_runs_detached(node: Node) -> None:
 def test_it_runs_on_when_the_session_that_started_it_is_killed(node: Node, tmp_path: Path) -> None:
     """As when the link to the control node breaks: everything of the old session is gone, the script is not."""
     words = [*PYTHON, "start", str(node.run("one")), str(tmp_path), "/bin/bash", "-c", f"{HOLD}; echo survived"]
-    settings = json.dumps({"env": {}, "patterns": [], "secrets": [], "prompt_after": 9})
+    settings = json.dumps({"env": {}, "patterns": [], "words": [], "secrets": [], "prompt_after": 9})
     with subprocess.Popen(
         ["/bin/bash", "-c", '"$@" <<<"$SETTINGS"; sleep 60', "shell", *words],
         env={**os.environ, "SETTINGS": settings},
@@ -126,7 +127,7 @@ def test_another_run_is_told_which_script_runs(node: Node) -> None:
     told = (refused["state"], refused["script_pid"], refused["folder"])
     assert told == ("busy", first["script_pid"], str(node.run("one")))
     assert not (node.run("two") / "state.json").exists()
-    assert node.follow("two")["state"] == "absent"
+    assert node.state("two")["state"] == "absent"
     node.go()
     node.ended()
     assert node.start("true", name="two")["attached"] is False
@@ -152,24 +153,26 @@ def test_a_killed_runner_is_seen_once_its_script_has_ended(node: Node) -> None:
     state = node.start(f"{HOLD}; sleep 0.1")
     os.kill(state["pid"], signal.SIGKILL)
     until(lambda: command_of(state["pid"]), lambda command: not command)
-    assert node.follow()["state"] == "running"
+    assert node.state()["state"] == "running"
     assert node.start("true")["attached"] is True
     assert node.start("true", name="two")["state"] == "busy"
     node.go()
     assert node.ended()["state"] == "died"
     (node.folder / "go").unlink()
     node.start(HOLD, name="two")
-    assert node.follow()["state"] == "died"
+    assert node.state()["state"] == "died"
 
 
 def test_a_question_is_told_and_can_be_answered(node: Node) -> None:
     """An unfinished line that stands is the prompt, redacted; what is written to `answer` is typed there."""
     node.start(f"read -rp 'keep {SECRET}? [Y/n] ' reply; echo got $reply; {HOLD}")
-    asking = until(node.follow, lambda state: state["state"] != "running")
-    assert (asking["state"], asking["prompt"]) == ("waiting-for-input", "keep ***? [Y/n]")
-    (node.run("one") / "answer").write_text("Y\n")
-    seen = until(node.follow, lambda state: state["state"] == "running" and "got" in state["text"])
-    assert (seen["text"], seen["prompt"]) == ("keep ***? [Y/n] Y\ngot Y\n", "")
+    with node.follow() as told:
+        asking = next(each for each in told if each["state"] != "running")
+        assert (asking["state"], asking["prompt"]) == ("waiting-for-input", "keep ***? [Y/n]")
+        (node.run("one") / "answer").write_text("Y\n")
+        seen = next(each for each in told if each["state"] == "running" and each["text"])
+        text = seen["text"] if "got" in seen["text"] else seen["text"] + next(told)["text"]
+    assert (text, seen["prompt"]) == ("keep ***? [Y/n] Y\ngot Y\n", "")
 
 
 def test_a_full_disk_costs_lines_but_not_the_script(node: Node) -> None:
@@ -183,23 +186,51 @@ def test_a_full_disk_costs_lines_but_not_the_script(node: Node) -> None:
 
 def test_a_script_that_cannot_be_started_has_failed(node: Node) -> None:
     """A program that is not there ends the run with an exit code and a reason in the log."""
-    settings = {"env": {}, "patterns": [], "secrets": [], "prompt_after": 9}
+    settings = {"env": {}, "patterns": [], "words": [], "secrets": [], "prompt_after": 9}
     answer([*PYTHON, "start", str(node.run("one")), str(node.folder), "/no/such/program"], json.dumps(settings))
     assert node.ended()["exit_code"] == 1
     assert "/no/such/program" in (node.run("one") / "log").read_text()
 
 
 def test_a_follower_gets_news_at_once_and_only_what_is_new(node: Node) -> None:
-    """It waits for the next line, not for its deadline, and starts behind the last position."""
-    node.start(f"echo one; {HOLD}; echo two")
-    first = until(node.follow, lambda seen: bool(seen["text"]))
-    node.go()
+    """It is told the next line when it comes, ends with the script, and starts behind the last position."""
+    node.start(f"echo one; {HOLD}; echo two; exit 3")
     began = time.monotonic()
-    second = node.follow(position=first["position"], wait=30)
-    assert second["text"] == "two\n"
-    assert time.monotonic() - began < 10
+    with node.follow(wait=60) as told:
+        first = next(each for each in told if each["text"])
+        node.go()
+        rest = [*told]
+    assert (first["text"], "".join(each["text"] for each in rest), rest[-1]["exit_code"]) == ("one\n", "two\n", 3)
+    assert time.monotonic() - began < 30
+    with node.follow(position=first["position"]) as told:
+        assert [each["text"] for each in told] == ["two\n"]
+
+
+def test_beyond_its_lines_a_follower_is_told_the_last_one_only(node: Node) -> None:
+    """However many there are; and where they end, so that one that comes later does not read them either."""
+    node.start(f"seq 100000; {HOLD}")
+    log = node.run("one") / "log"
+    until(log.read_text, lambda text: text.endswith("\n100000\n"))
+    with node.follow(lines=10, wait=0) as told:
+        first, second, third = (next(told) for _ in range(3))
+    assert first["text"].startswith("1\n2\n")
+    assert (second["text"], second["position"]) == ("100000\n", log.stat().st_size)
+    assert (third["text"], third["position"]) == ("", second["position"])
+
+
+def test_a_follower_without_news_says_so_and_ends_with_its_reader(node: Node) -> None:
+    """A frozen link is told from a silent script, and nothing is left of who followed over it."""
+    node.start(HOLD)
+    with node.follow(wait=0) as told:
+        assert [next(told)["state"] for _ in range(3)] == ["running"] * 3
+    words = [*PYTHON, "follow", str(node.run("one")), "0", "9", "0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(10) == -signal.SIGPIPE
 
 
 def test_it_is_written_in_the_words_of_python_3_8() -> None:
     """The control node has the Python of its system, which may be older than ours."""
-    ast.parse(JOB.read_text(), feature_version=(3, 8))
+    for program in JOB.parent.glob("*.py"):
+        ast.parse(program.read_text(), feature_version=(3, 8))

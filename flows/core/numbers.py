@@ -15,16 +15,19 @@ PROMPT_AFTER = 30.0
 """Seconds that an unfinished line may stand before it counts as a question (state `waiting-for-input`)."""
 
 FOLLOW_WAIT = 5.0
-"""Seconds that the control node waits for news before it answers a follower; a new line is answered at once."""
+"""Seconds without news after which the control node tells a follower so; a new line is told at once."""
 
 FOLLOW_ANSWER = 20.0
-"""Seconds beyond that wait for the answer to arrive; then the link counts as frozen and is opened anew."""
+"""Seconds beyond that for it to arrive; then the link counts as frozen and is opened anew."""
 
 FOLLOW_RECONNECT = 2.0
 """Seconds between attempts to reach the control node again; the script goes on meanwhile."""
 
 MOST_LOG_LINES = 2000
-"""Lines of the script that go to the Prefect log; the whole transcript stays in the run folder."""
+"""Lines of the script that go to the Prefect log as they come; then only one in FOLLOW_WAIT seconds, and the last."""
+
+LAST_LOG_LINES = 100
+"""So many last ones, once such a script has ended; the whole transcript stays in the run folder."""
 
 WHITELIST_LEAST_DAYS = 365
 """An entry on the PBX's list that ends sooner than this gets a second, longer one beside it."""

@@ -204,7 +204,7 @@ def _script(report: Report) -> str:
     took = duration(script.ended - script.started) if script.ended else "not ended"
     code = "no exit code" if script.exit_code is None else f"exit code {script.exit_code}"
     head = f"## Script\n\n`{script.verb}` on pbx01: {code}, {took}. "
-    head += f"The whole transcript ({len(script.lines)} lines, secrets masked) is `{script.folder}/log` on pbx01.\n\n"
+    head += f"The whole transcript ({script.count:,} lines, secrets masked) is `{script.folder}/log` on pbx01.\n\n"
     lines = script.lines[-LAST_LINES:]
     # Longer than any that the script itself printed.
     fence = "`" * max(3, *(len(run) + 1 for line in lines for run in re.findall("`+", line)), 0)

@@ -6,7 +6,11 @@ Sources: guide "Step 5", portsip.md 4.1 (unknown verbs print `[error]:` and exit
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
+
+LAST_LINES = 500
+"""Lines of a transcript that are read back; how many came before them is counted on the control node."""
 
 _ERROR_LINE = re.compile(r"^\s*(?:\x1b\[[0-9;]*m)*\[error\]\s*:?\s*(.*)", re.IGNORECASE)
 
@@ -24,7 +28,10 @@ class RunArguments:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What the script left: redacted lines, exit code (-N: ended by signal N), start and end in seconds since 1970."""
+    """What the script left: redacted lines, exit code (-N: ended by signal N), start and end in seconds since 1970.
+
+    `lines` are the last ones; `before` them came so many, and `reported` are those of all that report an error.
+    """
 
     verb: str
     folder: str
@@ -32,6 +39,31 @@ class Transcript:
     exit_code: int | None
     started: float
     ended: float | None
+    before: int = 0
+    reported: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many lines it has in all."""
+        return self.before + len(self.lines)
+
+
+def transcript_command(log: str) -> str:
+    """Prints the number of lines of a log, those that report an error, an empty line, and the last lines.
+
+    Fails where there is no such log. A transcript of a million lines costs a run no more than one of a hundred.
+    """
+    path = shlex.quote(log)
+    reported = f"LC_ALL=C grep -ai '^[[:space:]]*\\[error\\]' {path} | tail -n 20"
+    return f"wc -l < {path} && {{ {reported}; echo; tail -n {LAST_LINES} {path}; }}"
+
+
+def parse_transcript(answer: str) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """Lines before the last ones, lines that report an error, last lines."""
+    count, *lines = answer.removesuffix("\n").split("\n")
+    empty = lines.index("")
+    last = tuple(lines[empty + 1 :])
+    return max(int(count) - len(last), 0), tuple(lines[:empty]), last
 
 
 def run_command(name: str, arguments: RunArguments) -> list[str]:
@@ -65,7 +97,8 @@ def failure(transcript: Transcript) -> str:
 
     A line that begins with `[error]:` is a failure whatever the exit code, because the script exits 0 on some.
     """
-    reported = [match.group(1) for line in transcript.lines if (match := _ERROR_LINE.match(line))]
+    lines = (*transcript.reported, *transcript.lines)
+    reported = [match.group(1) for line in lines if (match := _ERROR_LINE.match(line))]
     if transcript.exit_code is None:
         return "the script has not ended"
     if transcript.exit_code < 0:

@@ -1,7 +1,9 @@
 """Runs the vendor's script on the control node so that nothing of ours can interrupt it (promise P1).
 
-    job.py start FOLDER CWD ARGV…  starts ARGV in CWD, or tells what is there already; settings and secrets on stdin
-    job.py follow FOLDER AT WAIT   the state, and what the log has beyond byte AT; waits up to WAIT seconds for news
+    job.py start FOLDER CWD ARGV…       starts ARGV in CWD, or tells what is there; settings and secrets on stdin
+    job.py state FOLDER                 what became of it
+    job.py follow FOLDER AT LINES WAIT  the state and the next LINES lines of the log beyond byte AT, as they come, to
+                                        the script's end; then only the last line, once in WAIT seconds
 
 The script gets a session and a pseudo-terminal of its own; what a person writes to FOLDER/answer is typed there.
 What it prints is redacted here, before it reaches any file. The script lock lies beside the run folders; this process
@@ -11,60 +13,22 @@ left behind. Should this process be killed, the lock still names the script. Sec
 
 from __future__ import annotations
 
-import codecs
 import fcntl
 import json
 import os
 import pty
-import re
 import select
 import signal
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn, Optional, Tuple  # noqa: UP035
 
-ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\-_])")
-LONGEST_LINE = 8192
+from transcript import Log, read_log  # type: ignore[import-not-found]  # beside this file, also on the control node
+
+PAUSE = 0.2
 MOST_AT_ONCE = 65536
-
-
-class Log:
-    """The run's log: whole lines, redacted, without terminal colours."""
-
-    def __init__(self, path: Path, patterns: list[str], secrets: list[str]) -> None:
-        self._file = path.open("a", encoding="utf-8")
-        self._patterns = [re.compile(pattern) for pattern in patterns]
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
-
-    def feed(self, data: bytes) -> None:
-        """Take what the terminal gave; lines are written as soon as they are complete."""
-        *lines, rest = re.split(r"\r*\n|\r(?!$)", self._rest + self._decode(data))
-        # Longer than what is shown of a line, so that the cut does not leave the half of a secret in sight.
-        self._rest = rest[: 2 * LONGEST_LINE]
-        with suppress(OSError):  # a full disk costs lines of the log, never the script
-            self._file.write("".join(self._clean(line) + "\n" for line in lines))
-            self._file.flush()
-
-    def prompt(self) -> str:
-        """The unfinished last line: what the script may be asking."""
-        return self._clean(self._rest).strip()
-
-    def end(self) -> None:
-        """Write what is left."""
-        if self._rest:
-            self.feed(b"\n")
-
-    def _clean(self, line: str) -> str:
-        line = ESCAPES.sub("", line)
-        for secret in self._secrets:
-            line = line.replace(secret, "***")
-        for pattern in self._patterns:
-            line = pattern.sub(r"\1***", line)
-        return line[:LONGEST_LINE]
 
 
 def write_state(folder: Path, **values: Any) -> None:
@@ -151,7 +115,7 @@ def detach() -> None:
 
 def run(folder: Path, specification: dict[str, Any], lock: int, tell: int) -> None:
     """Run the script to its end under a terminal of its own, and record how it ended."""
-    log = Log(folder / "log", specification["patterns"], specification["secrets"])
+    log = Log(folder / "log", *(specification[name] for name in ("patterns", "words", "secrets")))
     os.mkfifo(folder / "answer")
     answers = os.open(folder / "answer", os.O_RDWR | os.O_NONBLOCK)  # both ways: so it has no end
     script, terminal = pty.fork()
@@ -180,15 +144,19 @@ def become(specification: dict[str, Any]) -> NoReturn:
 
 def watch(folder: Path, state: dict[str, Any], log: Log, terminal: int, answers: int, prompt_after: float) -> int:
     """Copy the terminal to the log until the script itself has ended; -N when signal N ended it."""
-    heard, asking = time.monotonic(), False
+    heard, looked, asking = time.monotonic(), 0.0, False
     while True:
-        text = read_terminal(terminal, 0.2)
+        text, now = read_terminal(terminal, PAUSE), time.monotonic()
         if text:
             log.feed(text)
-            heard = time.monotonic()
+            heard = now
+            if now - looked < PAUSE:  # a script that prints a lot waits for this, many thousand times a second
+                continue
+        looked = now
+        log.flush()
         with suppress(OSError):  # nobody has answered, or nobody listens
             os.write(terminal, os.read(answers, MOST_AT_ONCE))
-        silent = time.monotonic() - heard > prompt_after and bool(log.prompt())
+        silent = now - heard > prompt_after and bool(log.prompt())
         if silent != asking:
             asking = silent
             word = "waiting-for-input" if asking else "running"
@@ -218,29 +186,46 @@ def settled(state: dict[str, Any]) -> dict[str, Any]:
     return state if state["state"] == "finished" else {**state, "state": "died"}
 
 
-def follow(folder: Path, position: int, wait: float) -> dict[str, Any]:
-    """The state, and the log's whole lines from byte `position` on, as soon as there is news."""
-    deadline, bunch = time.monotonic() + wait, False
-    while True:
-        lock = take_lock(folder, fcntl.LOCK_SH)
-        state = read_state(folder)
-        if state is None:
-            return {"state": "absent", "text": "", "position": position}
-        if lock is not None:
-            os.close(lock)
-        if holder(folder, lock).get("folder") != str(folder):
-            state = settled(state)
-        with (folder / "log").open("rb") as file:
-            file.seek(position)
-            text = file.read(MOST_AT_ONCE)
-        text = text[: text.rfind(b"\n") + 1]
-        # Lines come in bunches, and each answer costs a process here: the first one waits a moment for the others.
-        if (text and bunch) or state["state"] != "running" or time.monotonic() > deadline:
-            return {**state, "text": text.decode("utf-8", "replace"), "position": position + len(text)}
-        time.sleep(0.25 if (bunch := bool(text)) else 0.1)
+def current(folder: Path) -> dict[str, Any]:
+    """The state as it is now; `absent` when the script was never started here."""
+    lock = take_lock(folder, fcntl.LOCK_SH)
+    state = read_state(folder)
+    if lock is not None:
+        os.close(lock)
+    if state is None:
+        return {"state": "absent"}
+    return state if holder(folder, lock).get("folder") == str(folder) else settled(state)
+
+
+def follow(folder: Path, position: int, lines: int, wait: float) -> None:
+    """Print the state and what the log has beyond `position`, each time there is news, until the script has ended."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # it ends with whoever reads this
+    said, told, text, seen = "", 0.0, "", (0, 0, 0)
+    while said in ("", "running", "waiting-for-input") or text:
+        now, due = stamps(folder), time.monotonic() - told > wait
+        if now != seen or due or text:
+            seen, state = now, current(folder)  # before the log, which is complete once the script has ended
+            text, reached = read_log(folder / "log", position, whole=lines > 0)
+            if state["state"] != said or due or (text and lines > 0):
+                said, told, position, lines = state["state"], time.monotonic(), reached, lines - text.count("\n")
+                print(json.dumps({**state, "text": text, "position": position}), flush=True)
+            else:
+                text = ""  # of a log that is not told whole
+        time.sleep(PAUSE)
+
+
+def stamps(folder: Path) -> Tuple[int, int, int]:  # noqa: UP006 - must run on Python 3.8
+    """What differs once there is news of a script that was not killed; looking at it costs next to nothing."""
+    try:
+        state = (folder / "state.json").stat()
+        return (folder / "log").stat().st_size, state.st_mtime_ns, state.st_ino
+    except FileNotFoundError:
+        return 0, 0, 0
 
 
 if __name__ == "__main__":
     verb, folder, *rest = sys.argv[1], Path(sys.argv[2]), *sys.argv[3:]
-    answer = start(folder, rest[0], rest[1:]) if verb == "start" else follow(folder, int(rest[0]), float(rest[1]))
-    print(json.dumps(answer))
+    if verb == "follow":
+        follow(folder, int(rest[0]), int(rest[1]), float(rest[2]))
+    else:
+        print(json.dumps(start(folder, rest[0], rest[1:]) if verb == "start" else current(folder)))

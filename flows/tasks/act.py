@@ -61,5 +61,5 @@ def _to_its_end(
         failed.transcript = transcript
         raise failed
     took = duration((transcript.ended or transcript.started) - transcript.started)
-    message = f"dataflow.sh {transcript.verb} ended with exit code 0 after {took}, {len(transcript.lines)} lines"
+    message = f"dataflow.sh {transcript.verb} ended with exit code 0 after {took}, {transcript.count:,} lines"
     return Outcome(step, True, message), transcript

@@ -80,13 +80,20 @@ def saved_clusters(client: SyncPrefectClient) -> list[Saved]:
     return [Saved(each["id"], each["name"], str(each["data"].get("name") or each["name"])) for each in found]
 
 
-def _look(saved: Saved) -> _Seen:
-    name = saved.name
+def load_cluster(saved: Saved) -> DataFlowCluster | str:
+    """The block, or why it cannot be loaded; to be called in a thread that has no event loop."""
     try:
         cluster = DataFlowCluster.load(saved.block)
-        assert isinstance(cluster, DataFlowCluster)  # in a thread that has no event loop it is no coroutine
+        assert isinstance(cluster, DataFlowCluster)  # else it is a coroutine
     except Exception as error:  # Prefect and pydantic raise what they like, and name values in it
-        return _Seen(name, trouble=f"its block cannot be loaded ({type(error).__name__})")
+        return f"its block cannot be loaded ({type(error).__name__})"
+    return cluster
+
+
+def _look(saved: Saved) -> _Seen:
+    name, cluster = saved.name, load_cluster(saved)
+    if isinstance(cluster, str):
+        return _Seen(name, trouble=cluster)
     try:
         lines, traces = once_more(lambda: look_control(cluster))
     except DataFlowError as error:

@@ -39,7 +39,7 @@ _Control = tuple[HostFacts, ScriptFacts, Notes | None]
 _Server = tuple[HostFacts, DockerFacts, tuple[RestorePoint, ...] | None, Health]
 
 
-@task(name="look", task_run_name="look", cache_policy=NO_CACHE, persist_result=False)
+@task(name="look", task_run_name="look {cluster.name}", cache_policy=NO_CACHE, persist_result=False)
 def look_health(cluster: DataFlowCluster, before: tuple[Point, ...]) -> Told[Snapshot]:
     """See what a health check judges; `before` are the points of earlier checks, which this one's goes on from."""
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -101,14 +101,16 @@ def _no_control(cluster: DataFlowCluster, why: str) -> _Control:
 
 def _server(cluster: DataFlowCluster) -> _Server:
     folders = folders_of(cluster.data_path)
-    with cluster.server.get_client(name="server") as ssh:
+    # Docker is asked in a channel of its own while the host looks for its answers: du alone may take a while.
+    with cluster.server.get_client(name="server") as ssh, ThreadPoolExecutor(max_workers=1) as pool:
+        docker = in_thread(pool, lambda: look_docker(cluster, ssh))
         sent = time.time()
         questions = ask(of_server(cluster.data_path, folders))
         answers = _asked(ssh, questions, cluster.server.command_timeout)
         facts = host_facts("server", answers, sent=sent, received=time.time(), folders=folders)
-        docker = look_docker(cluster, ssh)
-        health = replace(_database(cluster, ssh, docker), log_bytes=log_bytes(answers), inodes=inodes(answers))
-    return facts, docker, restore_points(answers, cluster.data_path), health
+        found = docker.result()
+        health = replace(_database(cluster, ssh, found), log_bytes=log_bytes(answers), inodes=inodes(answers))
+    return facts, found, restore_points(answers, cluster.data_path), health
 
 
 def _no_server(why: str) -> _Server:

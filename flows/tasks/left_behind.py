@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from prefect import task
 
 from blocks.cluster import DataFlowCluster
@@ -15,9 +13,7 @@ from flows.errors import CommandFailed, Unreachable, VerificationFailed
 from flows.tasks.change_state import fetch
 from flows.tasks.look_docker import look_server
 from flows.tasks.policy import LOOK, told
-from flows.tasks.script import job_state, run_folder
-
-_LAST_LINES = 500
+from flows.tasks.script import job_state, read_transcript, run_folder
 
 
 @task(name="check-service", task_run_name="check-service", **LOOK)
@@ -56,9 +52,6 @@ def transcript_of(cluster: DataFlowCluster, lock: ChangeLock) -> Transcript | No
         if state["state"] == "absent":
             return None
         try:
-            log = ssh.run(f"tail -n {_LAST_LINES} {shlex.quote(folder)}/log").stdout
+            return read_transcript(ssh, cluster, lock.kind, folder, state)
         except CommandFailed:
-            log = ""
-    return Transcript(
-        lock.kind, folder, tuple(log.splitlines()), state.get("exit_code"), state["started"], state.get("ended")
-    )
+            return Transcript(lock.kind, folder, (), state.get("exit_code"), state["started"], state.get("ended"))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from prefect import task
 
 from blocks.cluster import DataFlowCluster
+from blocks.ssh_client import SshClient
 from flows.core.change import ChangeLock, Outcome, Told
 from flows.core.change_state import ChangeState
 from flows.core.facts import (
@@ -36,7 +37,7 @@ from flows.errors import AccessDenied
 from flows.tasks.change_lock import read_lock
 from flows.tasks.change_state import read_state
 from flows.tasks.look_docker import look_docker
-from flows.tasks.look_hosts import ask_host, look_nodes, may_forward, same_password
+from flows.tasks.look_hosts import ask_host, look_nodes, same_password
 from flows.tasks.look_pbx import look_pbx
 from flows.tasks.policy import LOOK, told
 from flows.tasks.script import script_runs
@@ -104,16 +105,22 @@ def refuse_at_once(*doors: Future[Any]) -> None:
 def _look_control(cluster: DataFlowCluster) -> _Control:
     address = cluster.private_address or cluster.public_address
     more = control_questions(cluster.script_folder, cluster.script_name, address, cluster.server.user)
-    with cluster.control.get_client(name="pbx01") as ssh:
+    # Each of these is a way there and back, on one connection: at the same time they wait once.
+    with cluster.control.get_client(name="pbx01") as ssh, ThreadPoolExecutor(max_workers=2) as pool:
+        held, stop = in_thread(pool, lambda: _held(ssh)), in_thread(pool, lambda: read_stop(ssh))
         works = same_password(cluster, cluster.control)
-        facts, answers = ask_host(
-            ssh, "pbx01", cluster.control, more=more, password_works=works, forwarding=may_forward(ssh)
-        )
+        facts, answers = ask_host(ssh, "pbx01", cluster.control, more=more, password_works=works, forwarding=True)
         script = script_facts(cluster.script_folder, cluster.script_name, answers, cluster.server.host_key)
-        lock = read_lock(ssh)
-        runs = lock is not None and script_runs(ssh, lock.script)
-        unfinished = read_state(ssh, lock.change) if lock is not None and lock.change else None
-        return facts, script, look_nodes(cluster, ssh, script, facts), lock, runs, read_stop(ssh), unfinished
+        nodes = look_nodes(cluster, ssh, script, facts)
+        lock, runs, unfinished = held.result()
+        return facts, script, nodes, lock, runs, stop.result(), unfinished
+
+
+def _held(ssh: SshClient) -> tuple[ChangeLock | None, bool, ChangeState | None]:
+    """The lock, whether its script still runs, and how far its change came."""
+    lock = read_lock(ssh)
+    runs = lock is not None and script_runs(ssh, lock.script)
+    return lock, runs, read_state(ssh, lock.change) if lock is not None and lock.change else None
 
 
 def _look_server(cluster: DataFlowCluster) -> _Server:
@@ -128,7 +135,7 @@ def _look_server(cluster: DataFlowCluster) -> _Server:
             ports=ports,
             more=server_questions(cluster.data_path),
             password_works=same_password(cluster, cluster.server),
-            forwarding=may_forward(ssh),
+            forwarding=True,
         )
         points = restore_points(answers, cluster.data_path)
         return facts, docker, points, saved_parameters(answers), *password_record(answers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import SecretStr
 
@@ -36,22 +37,27 @@ def ask_host(
     ports: Sequence[tuple[str, int]] = (),
     more: Sequence[Question] = (),
     password_works: bool | None = None,
-    forwarding: bool | None = None,
+    forwarding: bool = False,
 ) -> tuple[HostFacts, Answers]:
-    """Ask one host everything at once; also returns the raw answers for what only this host is asked."""
-    sent = time.time()
-    answers = split(
-        ssh.run(ask(host_questions(folders, ports, more)), check=False, timeout=host.command_timeout).stdout
-    )
+    """Ask one host everything at once; also returns the raw answers for what only this host is asked.
+
+    `forwarding` tries at the same time, in a channel of its own, whether ports behind the host can be reached.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        tried = pool.submit(may_forward, ssh) if forwarding else None
+        sent = time.time()
+        text = ask(host_questions(folders, ports, more))
+        answers = split(ssh.run(text, check=False, timeout=host.command_timeout).stdout)
+        received = time.time()
     facts = host_facts(
         name,
         answers,
         sent=sent,
-        received=time.time(),
+        received=received,
         folders=folders,
         ports=ports,
         user=host.user,
-        forwarding=forwarding,
+        forwarding=tried.result() if tried else None,
         password_works=password_works,
     )
     return facts, answers
@@ -101,10 +107,9 @@ def look_nodes(
     known = {a.address for a in own.addresses or ()} | {cluster.control.host}
     proposed = {address: name for name, address in proposed_nodes(script.variables or {}) if address}
     pins = {node.address: node for node in cluster.nodes}
-    found = []
-    for address in dict.fromkeys((*proposed, *pins)):
-        if address in known:
-            continue
+    wanted = [address for address in dict.fromkeys((*proposed, *pins)) if address not in known]
+
+    def look(address: str) -> HostFacts:
         node = pins.get(address)
         host = cluster.control.model_copy(
             update={
@@ -113,8 +118,11 @@ def look_nodes(
                 "host_key": node.host_key if node else "",
             }
         )
-        found.append(_look_node(cluster, control, proposed.get(address, address), host))
-    return tuple(found)
+        return _look_node(cluster, control, proposed.get(address, address), host)
+
+    # A sign-in is five round trips: all nodes wait for theirs at the same time.
+    with ThreadPoolExecutor(max_workers=max(len(wanted), 1)) as pool:
+        return tuple(pool.map(look, wanted))
 
 
 def _look_node(cluster: DataFlowCluster, control: SshClient, name: str, host: SshHost) -> HostFacts:

@@ -29,13 +29,13 @@ def preflight(where: str, findings: Sequence[Finding], rules: int, quiet: bool =
     return told(Outcome("preflight", None, f"{rules} rules judged: {tally(findings)}"))
 
 
-def log_findings(findings: Iterable[Finding]) -> None:
-    """Say each finding in the run's log, as loudly as its level."""
+def log_findings(findings: Iterable[Finding], whose: str = "") -> None:
+    """Say each finding in the run's log, as loudly as its level; `whose` stands before it where several are judged."""
     log = get_run_logger()
     for finding in findings:
         say = {Level.ERROR: log.error, Level.WARNING: log.warning, Level.NOTE: log.info}[finding.level]
         lowered = " (lowered)" if finding.lowered else ""
-        say("%s%s: %s. %s", finding.id, lowered, finding.message.rstrip("."), finding.hint)
+        say("%s%s%s: %s. %s", whose, finding.id, lowered, finding.message.rstrip("."), finding.hint)
 
 
 def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wish:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
@@ -15,16 +18,18 @@ from flows.core.numbers import (
     FOLLOW_ANSWER,
     FOLLOW_RECONNECT,
     FOLLOW_WAIT,
+    LAST_LOG_LINES,
     MOST_LOG_LINES,
     PROMPT_AFTER,
     STATE_FOLDER,
 )
-from flows.core.redact import PATTERNS, redact
-from flows.core.script import Transcript
-from flows.errors import ChangeLocked, ScriptFailed, ScriptStillRunning, Unreachable
+from flows.core.redact import PATTERNS, WORDS, redact
+from flows.core.script import Transcript, parse_transcript, transcript_command
+from flows.errors import ChangeLocked, CommandFailed, ScriptFailed, ScriptStillRunning, Unreachable
 from flows.tasks.secrets import secrets_of
 
-JOB = f"{STATE_FOLDER}/job.py"
+PROGRAMS = ("transcript.py", "job.py")
+JOB = ("python3", "-B", f"{STATE_FOLDER}/job.py")  # -B: it leaves nothing but itself in the folder
 
 
 def run_folder(run_id: str) -> str:
@@ -40,13 +45,12 @@ def start_or_attach(ssh: SshClient, cluster: DataFlowCluster, folder: str, argv:
     specification = {
         "env": {"DEBIAN_FRONTEND": "noninteractive", "TERM": "xterm"},
         "patterns": PATTERNS,
+        "words": WORDS,
         "secrets": secrets_of(cluster),
         "prompt_after": PROMPT_AFTER,
     }
     _place_job(ssh)
-    answer = ssh.run(
-        ["python3", JOB, "start", folder, cluster.script_folder, *argv], stdin=json.dumps(specification)
-    ).stdout
+    answer = ssh.run([*JOB, "start", folder, cluster.script_folder, *argv], stdin=json.dumps(specification)).stdout
     state: dict[str, Any] = json.loads(answer)
     if state["state"] == "busy":
         hint = f"Wait for it to end; its log is {state.get('folder')}/log. Nothing was started."
@@ -62,105 +66,133 @@ def script_runs(ssh: SshClient, run_id: str) -> bool:
 def job_state(ssh: SshClient, run_id: str) -> dict[str, Any]:
     """What became of a script: `state` is running, waiting-for-input, finished, died (no exit code) or absent."""
     _place_job(ssh)
-    answer = ssh.run(["python3", JOB, "follow", run_folder(run_id), "0", "0"]).stdout
-    state: dict[str, Any] = json.loads(answer)
+    state: dict[str, Any] = json.loads(ssh.run([*JOB, "state", run_folder(run_id)]).stdout)
     return state
 
 
 def _place_job(ssh: SshClient) -> None:
-    """Put job.py on the control node, always ours: one that runs already is not disturbed."""
-    ssh.write(JOB, files("flows.remote").joinpath("job.py").read_text(), mode=0o700)
+    """Put job.py and its other half on the control node, always ours: one that runs already is not disturbed."""
+    for name in PROGRAMS:
+        ssh.write(f"{STATE_FOLDER}/{name}", files("flows.remote").joinpath(name).read_text(), mode=0o700)
+
+
+def read_transcript(
+    ssh: SshClient, cluster: DataFlowCluster, verb: str, folder: str, state: dict[str, Any]
+) -> Transcript:
+    """What the script has left until now; raises `CommandFailed` when its log is gone."""
+    text = redact(ssh.run(transcript_command(f"{folder}/log")).stdout, secrets_of(cluster))
+    before, reported, lines = parse_transcript(text)
+    ended = (state.get("exit_code"), state["started"], state.get("ended"))
+    return Transcript(verb, folder, lines, *ended, before, reported)
 
 
 def start_and_follow(cluster: DataFlowCluster, folder: str, argv: list[str]) -> Transcript:
-    """Start the script or attach to it, and read its log to the end; a link that breaks or freezes is opened anew.
+    """Start the script or attach to it, and follow its log to the end; a link that breaks or freezes is opened anew.
 
     Raises `ChangeLocked` while a script of another run still runs, `ScriptStillRunning` when our waiting ends before
-    the script, `ScriptFailed` when its process vanished; both with what was read until then.
+    the script, `ScriptFailed` when its process vanished; both with the end of what was printed until then.
     """
-    reader = _Reader(cluster, folder)
-    try:
-        return _followed(cluster, folder, argv, reader)
-    except (ScriptFailed, ScriptStillRunning) as error:
-        error.transcript = Transcript(argv[2], folder, tuple(reader.lines), None, reader.started, None)
-        raise
-
-
-def _followed(cluster: DataFlowCluster, folder: str, argv: list[str], reader: _Reader) -> Transcript:
-    started = False
+    reader, started = _Reader(cluster, folder, argv[2]), False
     while True:
         try:
             with cluster.control.get_client(name="pbx01") as ssh:
                 if not started:  # asked again when the link broke in the middle: one folder is one start
                     start_or_attach(ssh, cluster, folder, argv)
                     started = True
-                while (state := reader.read(ssh))["state"] != "finished":
-                    reader.refuse(ssh.where, state)
-            return Transcript(
-                argv[2], folder, tuple(reader.lines), state["exit_code"], state["started"], state["ended"]
-            )
+                for state in reader.read(ssh):
+                    if problem := reader.problem(ssh.where, state):
+                        with suppress(CommandFailed):  # its log is gone
+                            problem.transcript = read_transcript(ssh, cluster, argv[2], folder, state)
+                            reader.show_last(problem.transcript)
+                        raise problem
+                transcript = read_transcript(ssh, cluster, argv[2], folder, state)
+                reader.show_last(transcript)
+                return transcript
         except Unreachable as error:
             reader.lost(error)
             time.sleep(FOLLOW_RECONNECT)
 
 
 class _Reader:
-    """How far one follower has read, and when it gives up."""
+    """How far one follower has read, what it shows of it, and when it gives up."""
 
-    def __init__(self, cluster: DataFlowCluster, folder: str) -> None:
-        self.lines: list[str] = []
-        self.started = time.time()
-        self._cluster, self._folder, self._position = cluster, folder, 0
+    def __init__(self, cluster: DataFlowCluster, folder: str, verb: str) -> None:
+        self._cluster, self._folder, self._verb = cluster, folder, verb
+        self._position = self._shown = 0
+        self._lines: deque[str] = deque(maxlen=LAST_LOG_LINES)
+        self._started = time.time()
         self._began = self._heard = time.monotonic()
         self._secrets = secrets_of(cluster)
         self._log = get_run_logger()
 
-    def read(self, ssh: SshClient) -> dict[str, Any]:
-        """The job's state, and the lines since the last one, which go to the Prefect log; all of them once it ended."""
-        state = self._ask(ssh)
-        while state["text"] and state["state"] != "running":
-            state = self._ask(ssh)
-        return state
+    def read(self, ssh: SshClient) -> Iterator[dict[str, Any]]:
+        """The job's state each time there is news, until the script has ended; lines go to the Prefect log."""
+        left = max(MOST_LOG_LINES - self._shown, 0)
+        words = ["follow", self._folder, str(self._position), str(left), str(FOLLOW_WAIT)]
+        for told in ssh.lines([*JOB, *words], timeout=FOLLOW_WAIT + FOLLOW_ANSWER):
+            state: dict[str, Any] = json.loads(told)
+            self._started = state.get("started", self._started)
+            self._take(state.pop("text"), state.pop("position"))
+            yield state
 
-    def refuse(self, where: str, state: dict[str, Any]) -> None:
-        """Raise when it makes no sense to wait on."""
+    def problem(self, where: str, state: dict[str, Any]) -> ScriptFailed | ScriptStillRunning | None:
+        """Why it makes no sense to wait on, if it does not."""
+        if state["state"] == "finished":
+            return None
         if state["state"] in ("died", "absent"):
             hint = f"Look at {self._folder} and at the containers on the server, then start the same change again."
             answer = "its process is gone and left no exit code (was the control node rebooted?)"
-            raise ScriptFailed(where, "following the script", answer, hint)
+            return ScriptFailed(where, "following the script", answer, hint)
         if state["state"] == "waiting-for-input":
             answer = f" Answer it on the control node: echo ANSWER > {self._folder}/answer."
-            raise self._still_running(where, state, f"it asks: {state['prompt']!r}", answer)
+            return self._still_running(where, state, f"it asks: {state['prompt']!r}", answer)
         now = time.monotonic()
         if now - self._heard > self._cluster.silence_timeout:
-            raise self._still_running(where, state, f"no line for {self._cluster.silence_timeout:.0f} s")
+            return self._still_running(where, state, f"no line for {self._cluster.silence_timeout:.0f} s")
         if now - self._began > self._cluster.script_timeout:
-            raise self._still_running(where, state, f"not ended after {self._cluster.script_timeout:.0f} s")
+            return self._still_running(where, state, f"not ended after {self._cluster.script_timeout:.0f} s")
+        return None
 
     def lost(self, error: Unreachable) -> None:
-        """Say that the link is gone, and go on trying within the script's time-out."""
+        """Say that the link is gone; raises `ScriptStillRunning` once the script's time-out is over."""
         self._log.warning("Lost sight of pbx01, where the script goes on by itself: %s", error)
         if time.monotonic() - self._began > self._cluster.script_timeout:
             hint = f"The script is not stopped by this; its log is {self._folder}/log there. Press Retry once the "
             hint += "control node can be reached: it attaches."
-            raise ScriptStillRunning(error.where, "following the script", error.answer, hint) from error
+            problem = ScriptStillRunning(error.where, "following the script", error.answer, hint)
+            lines, before = tuple(self._lines), self._shown - len(self._lines)
+            problem.transcript = Transcript(self._verb, self._folder, lines, None, self._started, None, before)
+            raise problem from error
 
-    def _ask(self, ssh: SshClient) -> dict[str, Any]:
-        argv = ["python3", JOB, "follow", self._folder, str(self._position), str(FOLLOW_WAIT)]
-        state: dict[str, Any] = json.loads(ssh.run(argv, timeout=FOLLOW_WAIT + FOLLOW_ANSWER).stdout)
-        self._position, self.started = state["position"], state.get("started") or self.started
-        if state["text"]:
-            self._heard = time.monotonic()
-            self._take(state["text"])
-        return state
+    def show_last(self, transcript: Transcript) -> None:
+        """Show the end of a transcript that was too long to be shown whole."""
+        count = transcript.count
+        if count <= self._shown:
+            return
+        lines = transcript.lines[-min(LAST_LOG_LINES, count - self._shown) :]
+        left_out = count - self._shown - len(lines)
+        if left_out:
+            where = f"{self._folder}/log on pbx01"
+            self._log.info("%s of %s lines are left out here; all are in %s.", f"{left_out:,}", f"{count:,}", where)
+        for line in lines:
+            self._show(line)
 
-    def _take(self, text: str) -> None:
-        for line in redact(text, self._secrets).splitlines():
-            self.lines.append(line)
-            if len(self.lines) <= MOST_LOG_LINES:
-                self._log.info("pbx01 | %s", line)
-            if len(self.lines) == MOST_LOG_LINES:
-                self._log.info("More lines follow; they stay in %s/log on the control node.", self._folder)
+    def _take(self, text: str, position: int) -> None:
+        self._position = position
+        if not text:
+            return
+        self._heard = time.monotonic()
+        lines = redact(text, self._secrets).removesuffix("\n").split("\n")
+        whole = self._shown < MOST_LOG_LINES
+        for line in lines[: MOST_LOG_LINES - self._shown] if whole else lines:
+            self._show(line)
+            self._shown += whole
+        if whole and self._shown == MOST_LOG_LINES:
+            self._log.info("From here on only a line now and then, and the last ones; all are in %s/log.", self._folder)
+
+    def _show(self, line: str) -> None:
+        self._lines.append(line)
+        self._log.info("pbx01 | %s", line)
 
     def _still_running(self, where: str, state: dict[str, Any], why: str, answer: str = "") -> ScriptStillRunning:
         hint = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.core.redact import redact
+from flows.core.redact import WORDS, redact
 
 # Few letters, so that secrets often are parts of one another. The mask's own sign is not among them: a secret that is
 # a part of the mask cannot be told from it.
@@ -49,6 +49,24 @@ def test_a_secret_that_nobody_knew_is_masked_behind_its_word() -> None:
     """The script makes up passwords of its own; the words in front of them give them away."""
     for line, expected in GIVEN_AWAY:
         assert redact(line, []) == expected
+
+
+LETTERS = "pas\u017fswdhreoktnci\u0131l\u0130\u212abgu \n:=-.x"
+
+
+@given(st.lists(st.sampled_from([*WORDS, *LETTERS, *LETTERS.upper(), "passwort", "docker ", " -p x"]), max_size=12))
+def test_without_one_of_the_words_nothing_is_found(parts: list[str]) -> None:
+    """The control node looks for them first, and only where one stands for what the patterns mean."""
+    text = "".join(parts)
+    if redact(text, []) != text:
+        assert any(word in text.lower() for word in WORDS)
+
+
+def test_letters_that_a_pattern_takes_for_others_are_told_as_well() -> None:
+    """`re` takes the long s for an s and the Kelvin sign for a k when it ignores case."""
+    for line in ("pa\u017f\u017fword x1y2", "to\u212aen x1y2", "credent\u0131al x1y2", "CREDENT\u0130AL x1y2"):
+        assert redact(line, []).endswith(" ***")
+        assert any(word in line.lower() for word in WORDS)
 
 
 PLAIN: list[str] = [

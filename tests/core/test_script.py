@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.core.script import RunArguments, Transcript, failure, run_command
+from flows.core.script import (
+    LAST_LINES,
+    RunArguments,
+    Transcript,
+    failure,
+    parse_transcript,
+    run_command,
+    transcript_command,
+)
 
 ARGUMENTS = RunArguments("/var/lib/portsip", "192.168.1.26", "", "portsip/pbx:22", "portsip/clickhouse:25.8")
 GOOD = Transcript("run", "/folder", ("[info]: begin", "done"), 0, 10.0, 20.0)
@@ -67,6 +77,38 @@ def test_a_bad_exit_code_tells_the_last_line() -> None:
         "the script ended with exit code 1; its last line: no space left"
     )
     assert failure(replace(GOOD, lines=(), exit_code=1)).endswith("its last line: no output")
+
+
+def test_the_end_of_a_transcript_is_read_and_the_rest_counted(tmp_path: Path) -> None:
+    """However long it is; of the lines that are not read, those that report an error are."""
+    log = tmp_path / "a log's place"
+    lines = [
+        "begin",
+        "[error]: no space",
+        "see [error]: below",
+        "\xa0\x85\u2028 odd",
+        "",
+        *map(str, range(LAST_LINES - 1)),
+        "",
+    ]
+    for kept, expected in (
+        (lines, (5, ("[error]: no space",), tuple(lines[5:]))),
+        (lines[:3], (0, ("[error]: no space",), tuple(lines[:3]))),
+        (["", ""], (0, (), ("", ""))),
+        ([], (0, (), ())),
+    ):
+        log.write_text("".join(f"{line}\n" for line in kept))
+        told = subprocess.run(["bash", "-c", transcript_command(str(log))], capture_output=True, text=True, check=True)
+        assert parse_transcript(told.stdout) == expected
+    log.unlink()
+    assert subprocess.run(["bash", "-c", transcript_command(str(log))], capture_output=True).returncode == 1
+
+
+def test_an_error_reported_long_before_the_end_is_a_failure() -> None:
+    """Its line is none of the last ones."""
+    said = failure(replace(GOOD, before=1000, reported=("[error]: no such image",)))
+    assert said == "the script reported an error: no such image (exit code 0)"
+    assert replace(GOOD, before=1000).count == 1002
 
 
 def test_a_signal_is_named() -> None:

@@ -15,6 +15,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
+from tests.engine.bucket import Bucket
+
 T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -80,10 +82,10 @@ class Listener:
 
 
 class Relay(Listener):
-    """Passes connections that arrive at `here` on to `there`."""
+    """Passes connections that arrive at `here` on to `there`; what comes back is taken out of `line` first."""
 
-    def __init__(self, here: End, there: End) -> None:
-        self._there = there
+    def __init__(self, here: End, there: End, line: Bucket | None = None) -> None:
+        self._there, self._line = there, line or Bucket()
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
         super().__init__(here, self._connect)
@@ -107,9 +109,9 @@ class Relay(Listener):
         far.settimeout(None)
         with self._guard:
             self._open |= {taken, far}
-        back = threading.Thread(target=_pump, args=(far, taken), daemon=True)
+        back = threading.Thread(target=_pump, args=(far, taken, self._line), daemon=True)
         back.start()
-        _pump(taken, far)
+        _pump(taken, far, Bucket())
         back.join()
         with self._guard:
             self._open -= {taken, far}
@@ -117,9 +119,10 @@ class Relay(Listener):
         far.close()
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def _pump(source: socket.socket, target: socket.socket, line: Bucket) -> None:
     with suppress(OSError):
         while data := source.recv(65536):
+            line.take(len(data))
             target.sendall(data)
     for one, how in ((target, socket.SHUT_WR), (source, socket.SHUT_RD)):
         with suppress(OSError):

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
 
+from tests.engine.bucket import Bucket
 from tests.engine.engine import JOIN, Engine
 from tests.engine.hosts import MIRROR_PORT, LabHost
 from tests.engine.images import Images
@@ -44,6 +45,8 @@ class Shared:
 
     _current: ClassVar[Shared | None] = None
     _users: ClassVar[int] = 0
+    line: float = 0
+    """Bytes a second between a server and the registry; 0: as fast as it goes."""
 
     def __new__(cls) -> Self:
         return cls._current or super().__new__(cls)  # type: ignore[return-value]
@@ -67,7 +70,8 @@ class Shared:
 
     def mirror(self, server: LabHost) -> Relay:
         """Let the server's engine find the registry on its own loopback."""
-        return Relay(End(server.pid, "127.0.0.1", MIRROR_PORT), End(0, "127.0.0.1", self.registry.port))
+        registry = End(0, "127.0.0.1", self.registry.port)
+        return Relay(End(server.pid, "127.0.0.1", MIRROR_PORT), registry, Bucket(self.line))
 
     def installed_images(self, version: str) -> list[str]:
         """What shapes an installation of old with ClickHouse in this version."""

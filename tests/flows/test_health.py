@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from tests.flows.conftest import read_run
 from tests.flows.health_faults import FAULTS
 from tests.flows.health_support import BASELINE, check, events, files, history, record
 from tests.flows.secret_hunt import Hunter
@@ -128,3 +129,22 @@ def test_a_record_that_cannot_be_written_fails_no_change(world: World, cluster: 
     assert not world.control.path(BASELINE).exists()
     done = check(cluster)
     assert (done.found, done.rows[0]["id"]) == ({}, "drift.no-baseline")
+
+
+def test_all_clusters_are_checked_in_one_run(world: World, cluster: Any) -> None:
+    """Each keeps its own report and history; the run is as bad as the worst, and names it."""
+    from blocks.cluster import DataFlowCluster
+    from flows.health import check_all_data_flow_health
+    from tests.sandbox.saved_blocks import save
+
+    up, down = f"{cluster.name}-up", f"{cluster.name}-down"
+    edited(save(world, up), name=down, data_path="/var/lib/elsewhere").save(down)
+    try:
+        run = read_run(check_all_data_flow_health(return_state=True))
+    finally:
+        for name in (up, down):
+            DataFlowCluster.delete(name)
+    assert run.ended == "FAILED"
+    assert f"; {down}: critical: " in run.message and f"; {up}: " not in run.message
+    assert [len(history(edited(cluster, name=name))) for name in (up, down)] == [1, 1]
+    assert {f"look {up}", f"look {down}"} <= run.tasks.keys()

@@ -120,7 +120,7 @@ def _script(script: Transcript, sha256: str) -> Script:
         script.verb,
         script.folder,
         script.exit_code,
-        len(script.lines),
+        script.count,
         sha256,
         utc(script.started),
         utc(script.ended) if script.ended else "",

@@ -1,0 +1,27 @@
+"""A host of the sandbox behind a real SSH server: its own files and programs, at their own paths.
+
+Only the mount namespace of this sshd sees them there, so neither commands nor answers have to be rewritten on the way,
+and what a contestant measures is OpenSSH. The host's programs answer at once what an Ubuntu server took some time to
+find out: for everybody alike, so what is compared is the way there and back.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.bench.sshd import Sshd
+from tests.sandbox.host import Host
+
+FOLDERS = ("var", "opt", "home")
+FILES = ("etc/os-release",)
+
+
+def sshd_of(host: Host) -> Sshd:
+    """The SSH server in front of it; needs root, for the mounts. Leaves the machine's own mounts alone."""
+    if os.geteuid() != 0:
+        raise SystemExit("The benchmarks' hosts have mounts of their own: run this as root.")
+    mounts = [f"mount --bind {host.path(name)} /{name}" for name in (*FOLDERS, *FILES)]
+    within = ["unshare", "--mount", "--propagation", "private", "sh", "-c", f'{" && ".join(mounts)} && exec "$@"', "-"]
+    home = Path("/home", host.user)
+    return Sshd({**host.environment, "HOME": str(home)}, within)
