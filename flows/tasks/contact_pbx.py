@@ -90,9 +90,8 @@ def _reply(path: str, answer: Answer) -> Reply:
 def _throttled(path: str, answer: Answer) -> list[str]:
     if answer.status != 429:
         return []
-    return [
-        f"GET {path}: HTTP 429, {f'Retry-After {answer.wait:g} s' if answer.wait is not None else 'no Retry-After'}"
-    ]
+    wait = "no Retry-After" if answer.wait is None else f"Retry-After {answer.wait:g} s"
+    return [f"GET {path}: HTTP 429, {wait}"]
 
 
 def _map(body: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from blocks.ssh_client import SshClient
 from flows.core.change import Outcome, Told
 from flows.core.contact.arrival import QUESTIONS, Arrival
 from flows.core.contact.clean import command_line, readable
+from flows.core.contact.proposal import PORTS
 from flows.core.contact.questions import of_server, remote_ports
 from flows.core.contact.seen import ClickHouseSeen, Door, ServerSeen
 from flows.core.facts import saved_parameters
@@ -32,7 +33,6 @@ from flows.tasks.policy import told
 
 DATABASE = "/var/lib/clickhouse"
 DEFAULT_PATH = "/var/lib/portsip"
-PBX_PORTS = (8887, 4222)
 
 
 @task(name="meet-server", task_run_name="meet-server", persist_result=False)
@@ -55,7 +55,7 @@ def _look(block: SshHost, ssh: SshClient, pbx_addresses: Sequence[str]) -> tuple
     engine, checks = _docker(ssh)
     path = data_path(engine.containers or ())
     found = service(engine, path or DEFAULT_PATH)
-    ports = [(address, port) for address in pbx_addresses[:1] for port in PBX_PORTS]
+    ports = [(address, port) for address in pbx_addresses[:1] for port in PORTS]
     questions = of_server(path or DEFAULT_PATH, ports)
     answers = answers_of(ssh, block, questions)
     database, trouble = _database(ssh, path)

@@ -20,6 +20,8 @@ class Field:
     why: str
 
 
+PORTS = (8887, 4222)
+"""The PBX's ports that the block's form names."""
 BY_HAND = (
     Field("Calls per day, Retention (days)", "", "how much the disk must hold: only you know what you expect"),
     Field("Maintenance window", "", "when a change may be made"),
@@ -111,11 +113,9 @@ def _pbx(seen: Seen) -> Iterator[Field]:
     serving = (_argument(seen.server, "-a"), "its container")
     address = agreed((told, "the PBX"), (variables.get("vip", ""), "vip of vars.yml"), serving)
     yield Field("PBX address for the server", *address)
-    ports = seen.server.connections if seen.server else None
-    if ports:
-        yield Field("PBX ports", ", ".join(map(str, ports)), "the server is connected to these now")
-    else:
-        yield Field("PBX ports", "8887, 4222", "as the form has it; which ones are used was not seen")
+    used = (seen.server.connections if seen.server else None) or ()
+    now = f"; connected now: {', '.join(map(str, used))}" if used else "; which ones are used was not seen"
+    yield Field("PBX ports", ", ".join(map(str, dict.fromkeys((*PORTS, *used)))), f"as the form has it{now}")
 
 
 def _saved(server: ServerSeen | None, key: str) -> tuple[tuple[str, str], ...]:

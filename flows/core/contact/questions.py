@@ -19,6 +19,8 @@ _HOST = (
     Question("hostname", "hostname"),
 )
 _SCRIPT = ("script-present", "script", "script-hash", "variables")
+FIRST_EPHEMERAL = 32768
+"""A peer's port from here on is one that its system chose: the peer opened that connection."""
 HA_VERBS = ("status", "show")
 """The verbs of `ha_ctl.sh` that only tell, in the order in which they are tried."""
 
@@ -61,13 +63,13 @@ def parse_names(text: str) -> tuple[str, ...]:
 
 
 def remote_ports(answers: Answers, addresses: Iterable[str]) -> tuple[int, ...] | None:
-    """Ports of these addresses with which the host has a connection now; None: it could not tell."""
+    """Ports of these addresses to which the host has a connection now; None: it could not tell."""
     wanted = {address for address in addresses if address}
 
     def parse(text: str) -> tuple[int, ...]:
         peers = (line.split()[3].rpartition(":") for line in text.splitlines() if len(line.split()) >= 4)
         ends = {int(port) for address, _, port in peers if _plain(address) in wanted and port.isdigit()}
-        return tuple(sorted(ends))
+        return tuple(sorted(port for port in ends if port < FIRST_EPHEMERAL))
 
     return read(answers, "connections", parse)
 

@@ -22,6 +22,8 @@ _FUNCTION = re.compile(r"^[ \t]*(?:function\s+([\w-]+)\s*(?:\(\))?|([\w-]+)\s*\(
 _IMAGE = re.compile(r"\bportsip/[a-z]+:[\w.-]*\w")
 _PLACE = re.compile(r"(?<![\w$}/.])/(?:opt|var|etc)(?:/[\w.-]+)+")
 
+LONGEST_LABEL = 400
+"""Characters in which the label of a case has to stand, so that no text can make the reading slow."""
 MENTIONS = {
     "Ansible": r"\bansible(?:-playbook)?\b",
     "ssh": r"(?<![\w/.-])ssh\s",
@@ -112,7 +114,7 @@ def _cases(text: str) -> Iterator[tuple[str, list[str]]]:
     open_cases: list[tuple[str, list[str]]] = []
     place, label_next = 0, False
     while True:
-        label = _LABEL.match(text, place) if label_next and open_cases else None
+        label = _LABEL.match(text, place, place + LONGEST_LABEL) if label_next and open_cases else None
         if label is not None:
             parts = [part.strip().strip("\"'") for part in label.group(1).split("|")]
             open_cases[-1][1].extend(part for part in parts if _WORD.fullmatch(part))
