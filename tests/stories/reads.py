@@ -24,8 +24,8 @@ ALLOWED = (
     re.compile(r"timeout 3 bash -c 'exec 3<>/dev/tcp/[\w.:-]+/\d+'"),
     re.compile(r"sudo -n bash -c '(test -e [\w./-]+ \|\| exit 44; cat [\w./-]+)'"),
 )
-"""Whole commands that are known to read: what the firewall trusts, Docker's API (its requests are judged by themselves), the HA
-cluster's status, a connection that is opened and closed, one file as root."""
+"""Whole commands that are known to read: what the firewall trusts, Docker's API (its requests are judged by
+themselves), the HA cluster's status, a connection that is opened and closed, one file as root."""
 
 
 def started(command: str) -> list[str]:
