@@ -82,10 +82,10 @@ def only_read(recording: Recording) -> None:
 def test_a_first_contact_sees_everything_and_changes_nothing(world: World, cluster: Any, tmp_path: Path) -> None:
     """Every command and request of it reads; no file, table or setting is another; the file holds no secret."""
     begin(world)
-    before = files(world), schema(world)
     with world.recorded() as recording:
+        before = files(world), schema(world)
         run = meet(cluster, world, tmp_path)
-    assert (files(world), schema(world)) == before
+        assert (files(world), schema(world)) == before
     only_read(recording)
 
     assert run.ended == "COMPLETED", run.message
