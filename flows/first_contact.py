@@ -17,8 +17,9 @@ from flows.core.contact.page import markdown, summary
 from flows.core.contact.seen import ControlSeen, Door, PbxSeen, Seen, ServerSeen
 from flows.forms import titled
 from flows.recorded import redact_values
+from flows.tasks.contact_control import meet_control
+from flows.tasks.contact_door import Met
 from flows.tasks.contact_file import contact_file, write_contact
-from flows.tasks.contact_hosts import meet_control
 from flows.tasks.contact_pbx import meet_pbx
 from flows.tasks.contact_server import meet_server
 
@@ -59,9 +60,9 @@ def first_contact(
 
 def _see(pbx: PbxApi, control: SshHost, server: str, folder: str) -> tuple[Seen, list[SshHost]]:
     made = time.time()
-    met: Told[tuple[Door, PbxSeen | None]] = meet_pbx(pbx, return_state=True).result()
+    met: Told[Met[PbxSeen]] = meet_pbx(pbx, return_state=True).result()
     pbx_door, pbx_seen = met.value
-    there: Told[tuple[Door, ControlSeen | None]] = meet_control(control, folder, return_state=True).result()
+    there: Told[Met[ControlSeen]] = meet_control(control, folder, return_state=True).result()
     control_door, control_seen = there.value
     variables = (control_seen.variables if control_seen else None) or {}
     addresses = [variables.get("vip", ""), pbx_seen.private_address if pbx_seen else "", pbx.host]
@@ -78,7 +79,7 @@ def _server(name: str, pbx_addresses: list[str]) -> tuple[Door, ServerSeen | Non
     except ValueError:
         return Door("server", "", f"there is no saved SSH Host block {name!r}"), None, []
     assert isinstance(block, SshHost)
-    found: Told[tuple[Door, ServerSeen | None]] = meet_server(block, pbx_addresses, return_state=True).result()
+    found: Told[Met[ServerSeen]] = meet_server(block, pbx_addresses, return_state=True).result()
     return (*found.value, [block])
 
 

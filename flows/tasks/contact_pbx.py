@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from prefect import task
@@ -10,12 +9,12 @@ from prefect import task
 from blocks.pbx import PbxApi, PbxClient
 from blocks.pbx_client import Reply as Answer
 from blocks.pbx_rights import require_rights, settings_rights
-from flows.core.change import Outcome, Told
+from flows.core.change import Told
 from flows.core.contact.clean import clean, readable
-from flows.core.contact.seen import Door, PbxSeen, Reply
+from flows.core.contact.seen import PbxSeen, Reply
 from flows.core.contact.shape import shape
 from flows.errors import AccessDenied, DataFlowError
-from flows.tasks.policy import told
+from flows.tasks.contact_door import Met, through
 
 ACCOUNT, NETWORK, STATUS = "/api/auth/user", "/api/network", "/api/admin/status"
 OTHERS = (
@@ -33,20 +32,15 @@ PAGE: dict[str, str | int] = {"skip": 0, "top": 100, "count": "true"}
 
 
 @task(name="meet-pbx", task_run_name="meet-pbx", persist_result=False)
-def meet_pbx(pbx_api: PbxApi) -> Told[tuple[Door, PbxSeen | None]]:
+def meet_pbx(pbx_api: PbxApi) -> Told[Met[PbxSeen]]:
     """Ask the PBX everything that a GET may be asked; a PBX that does not open is a door with its reason."""
-    door = Door("PBX", readable(pbx_api.where), block=pbx_api._block_document_name or "")
-    asked: list[str] = []
-    try:
+
+    def look() -> tuple[PbxSeen, list[str]]:
         with pbx_api.get_client(any_rights=True) as pbx:
-            asked.append(f"POST {pbx.sign_in_path} (once)")
-            seen = _look(pbx_api, pbx, asked)
-        asked.append("and a sign-out")
-    except DataFlowError as error:
-        door = replace(door, trouble=readable(str(error)), asked=tuple(asked))
-        return told(Outcome("meet-pbx", None, f"not seen: {door.trouble}"), (door, None))
-    said = f"PBX {seen.version or 'of unknown version'}, {len(seen.replies)} endpoints asked"
-    return told(Outcome("meet-pbx", None, said), (replace(door, asked=tuple(asked)), seen))
+            asked = [f"POST {pbx.sign_in_path} (once)"]
+            return _look(pbx_api, pbx, asked), [*asked, "and a sign-out"]
+
+    return through("PBX", pbx_api, look, lambda seen: f"PBX {seen.version or 'of unknown version'}")
 
 
 def _look(pbx_api: PbxApi, pbx: PbxClient, asked: list[str]) -> PbxSeen:

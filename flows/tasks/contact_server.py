@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import docker
@@ -15,40 +14,40 @@ from blocks.clickhouse import ClickHouse, ClickHouseClient
 from blocks.docker_host import DockerHost
 from blocks.ssh import SshHost
 from blocks.ssh_client import SshClient
-from flows.core.change import Outcome, Told
+from flows.core.change import Told
 from flows.core.contact.arrival import QUESTIONS, Arrival
 from flows.core.contact.clean import command_line, readable
 from flows.core.contact.proposal import PORTS
 from flows.core.contact.questions import of_server, remote_ports
-from flows.core.contact.seen import ClickHouseSeen, Door, ServerSeen
+from flows.core.contact.seen import ClickHouseSeen, ServerSeen
 from flows.core.facts import saved_parameters
 from flows.core.facts.network import reachable
 from flows.core.installed import service
 from flows.core.snapshot import Container, DockerFacts
 from flows.core.tables import SERVER, TABLES
 from flows.errors import AccessDenied, APIError, CommandFailed, DataFlowError, Unreachable
-from flows.tasks.contact_hosts import answers_of, host_seen
+from flows.tasks.contact_control import answers_of, host_seen
+from flows.tasks.contact_door import Met, through
 from flows.tasks.look_docker import NOT_INSTALLED, read_docker
-from flows.tasks.policy import told
 
 DATABASE = "/var/lib/clickhouse"
 DEFAULT_PATH = "/var/lib/portsip"
 
 
 @task(name="meet-server", task_run_name="meet-server", persist_result=False)
-def meet_server(block: SshHost, pbx_addresses: Sequence[str]) -> Told[tuple[Door, ServerSeen | None]]:
+def meet_server(block: SshHost, pbx_addresses: Sequence[str]) -> Told[Met[ServerSeen]]:
     """Look at the Data Flow server; `pbx_addresses` are those under which it may know the PBX."""
-    door = Door("server", readable(block.where), block=block._block_document_name or "")
-    try:
+
+    def look() -> tuple[ServerSeen, Sequence[str]]:
         with block.get_client(name="server") as ssh:
-            seen, asked = _look(block, ssh, pbx_addresses)
-    except DataFlowError as error:
-        door = replace(door, trouble=readable(str(error)))
-        return told(Outcome("meet-server", None, f"not seen: {door.trouble}"), (door, None))
-    said = f"{len(seen.docker.containers or ())} containers, " + (
-        f"ClickHouse {seen.database.version}" if seen.database else "ClickHouse not seen"
-    )
-    return told(Outcome("meet-server", None, said), (replace(door, asked=asked), seen))
+            return _look(block, ssh, pbx_addresses)
+
+    return through("server", block, look, _said)
+
+
+def _said(seen: ServerSeen) -> str:
+    base = f"ClickHouse {seen.database.version}" if seen.database else "ClickHouse not seen"
+    return f"{len(seen.docker.containers or ())} containers, {base}"
 
 
 def _look(block: SshHost, ssh: SshClient, pbx_addresses: Sequence[str]) -> tuple[ServerSeen, tuple[str, ...]]:

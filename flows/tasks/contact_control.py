@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from prefect import task
 
 from blocks.ssh import SshHost
 from blocks.ssh_client import SshClient
-from flows.core.change import Outcome, Told
+from flows.core.change import Told
 from flows.core.contact.clean import clean, readable
 from flows.core.contact.questions import of_control, of_ha, parse_names, sudo_works
 from flows.core.contact.script import read_script
-from flows.core.contact.seen import ControlSeen, Door, HostSeen, Node
+from flows.core.contact.seen import ControlSeen, HostSeen, Node
 from flows.core.facts import Answers, Question, ask, parse_ha_status, proposed_nodes, split
 from flows.core.facts.control import parse_hash
 from flows.core.facts.network import parse_addresses
@@ -22,7 +21,7 @@ from flows.core.facts.question import holds, read
 from flows.core.facts.script import parse_variables
 from flows.core.facts.system import parse_os_release, parse_word
 from flows.errors import AccessDenied, DataFlowError
-from flows.tasks.policy import told
+from flows.tasks.contact_door import Met, through
 from flows.tasks.secrets import secrets_of
 
 SCRIPT = "dataflow.sh"
@@ -30,17 +29,18 @@ _INNER = ("lo", "docker", "br-", "veth")
 
 
 @task(name="meet-pbx01", task_run_name="meet-pbx01", persist_result=False)
-def meet_control(block: SshHost, folder: str) -> Told[tuple[Door, ControlSeen | None]]:
+def meet_control(block: SshHost, folder: str) -> Told[Met[ControlSeen]]:
     """Read the vendor's scripts on pbx01; a host that does not open is a door with its reason."""
-    door = Door("pbx01", readable(block.where), block=block._block_document_name or "")
-    try:
+
+    def look() -> tuple[ControlSeen, Sequence[str]]:
         with block.get_client(name="pbx01") as ssh:
-            seen, asked = _look(block, ssh, folder)
-    except DataFlowError as error:
-        door = replace(door, trouble=readable(str(error)))
-        return told(Outcome("meet-pbx01", None, f"not seen: {door.trouble}"), (door, None))
-    said = f"{SCRIPT} {'is there' if seen.present else 'was not seen'}, {len(seen.nodes)} other nodes are named"
-    return told(Outcome("meet-pbx01", None, said), (replace(door, asked=asked), seen))
+            return _look(block, ssh, folder)
+
+    return through("pbx01", block, look, _said)
+
+
+def _said(seen: ControlSeen) -> str:
+    return f"{SCRIPT} {'is there' if seen.present else 'was not seen'}, {len(seen.nodes)} other nodes are named"
 
 
 def _look(block: SshHost, ssh: SshClient, folder: str) -> tuple[ControlSeen, tuple[str, ...]]:
