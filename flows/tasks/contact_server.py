@@ -111,14 +111,15 @@ def _database(ssh: SshClient, path: str) -> tuple[ClickHouseSeen | None, str]:
         return None, "no container has ClickHouse's data, so neither its folder nor its password is known"
     try:
         with ClickHouse().get_client(ssh, path) as client:
-            return _clickhouse(client), ""
+            return clickhouse_seen(client), ""
     except DataFlowError as error:
         if not ssh.alive:
             raise
         return None, readable(str(error))
 
 
-def _clickhouse(client: ClickHouseClient) -> ClickHouseSeen:
+def clickhouse_seen(client: ClickHouseClient) -> ClickHouseSeen:
+    """Version, tables, and every answer about how rows arrive; a question that fails costs only its own answer."""
     version = str(client.query(SERVER)[0]["version"])
     tables = tuple(map(_table, client.query(TABLES)))
     rows, trouble = {}, {}

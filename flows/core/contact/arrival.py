@@ -114,8 +114,11 @@ def _new(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _insert(row: Mapping[str, Any]) -> tuple[str, ...]:
     interface = _INTERFACES.get(str(row["interface"]), f"interface {row['interface']}")
-    each = int(row["rows_written"]) / max(1, int(row["inserts"]))
-    return interface, row["asynchronous"] or "default", row["waits"] or "default", f"{row['inserts']:,}", f"{each:,.1f}"
+    asynchronous = _true(row["asynchronous"])
+    # ClickHouse notes the rows of an asynchronous insert with the batch, not with the insert.
+    each = "in batches" if asynchronous else f"{int(row['rows_written']) / max(1, int(row['inserts'])):,.1f}"
+    settings = (row[name] or "default" for name in ("asynchronous", "waits"))
+    return interface, *settings, f"{row['inserts']:,}", each
 
 
 def _true(value: Any) -> bool:

@@ -110,5 +110,5 @@ def test_how_rows_arrive_is_counted_and_not_guessed() -> None:
     silent = Arrival({}, {"events": "not enough privileges"})
     assert verdict(silent, plain) == ""
     assert details(silent) == "events: not seen: not enough privileges"
-    row = {"interface": "2", "asynchronous": "1", "waits": "0", "inserts": 1200, "rows_written": 2400}
-    assert "| HTTP | 1 | 0 | 1,200 | 2.0 |" in details(Arrival({"inserts": [row]}, {}))
+    row = {"interface": "2", "asynchronous": "", "waits": "0", "inserts": 1200, "rows_written": 2400}
+    assert "| HTTP | default | 0 | 1,200 | 2.0 |" in details(Arrival({"inserts": [row]}, {}))
