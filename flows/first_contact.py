@@ -76,8 +76,10 @@ def _server(name: str, pbx_addresses: list[str]) -> tuple[Door, ServerSeen | Non
         return Door("server", "", "no SSH Host block was named for it"), None, []
     try:
         block = SshHost.load(name)
-    except ValueError:
-        return Door("server", "", f"there is no saved SSH Host block {name!r}"), None, []
+    except ValueError as error:
+        missing = "Unable to find block document" in str(error)
+        why = f"there is no saved SSH Host block {name!r}" if missing else str(error)
+        return Door("server", "", why), None, []
     assert isinstance(block, SshHost)
     found: Told[Met[ServerSeen]] = meet_server(block, pbx_addresses, return_state=True).result()
     return (*found.value, [block])
