@@ -14,8 +14,8 @@ from flows.core.words import duration, table, utc
 NOTE = """**Read this before you send it to anyone.** It holds private addresses, names of hosts, containers, databases
 and tables, file names beside the vendor's script, row counts, and what the HA cluster says of itself. It holds no
 password, token, row or phone number, of the PBX's replies only keys and types, and public addresses are taken out.
-Nothing was changed on any system; each notes as always that somebody signed in, and ClickHouse may note our questions
-in its log."""
+Nothing was changed on any system; each notes as always that somebody signed in or used sudo, and ClickHouse may note
+our questions in its log."""
 
 
 def summary(seen: Seen) -> str:
