@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 import httpx
 
 from blocks.errors import APIError, Unreachable
 from blocks.pbx_rules import IpRule, is_as_asked, new_rule, read_pages, read_rule
 from blocks.pbx_sign_in import Session
-from blocks.pbx_wire import CHANGE, LOOK, Again, Wire
+from blocks.pbx_wire import CHANGE, LOOK, ONCE, Again, Wire, seconds_asked
 
 BY_HAND = (
     "Generate it by hand: Web Portal > Servers > Data Flow > the default server > Generate Token (guide, "
@@ -27,6 +27,14 @@ class Network:
     private_ipv4: str
     public_ipv4: str
     web_domain: str
+
+
+class Reply(NamedTuple):
+    """What came back for one GET, whatever its status; `body` is `None` where it is no JSON, `wait` in seconds."""
+
+    status: int
+    body: Any
+    wait: float | None
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,25 @@ class PbxClient:
     def local_address(self) -> str | None:
         """Our own address as the connection to the PBX had it."""
         return self._wire.local_address
+
+    @property
+    def sign_in_path(self) -> str:
+        """Where the sign-in that worked was sent."""
+        return self._session.form.sign_in
+
+    @property
+    def token_life(self) -> float | None:
+        """Seconds that the access token lives; `None` where the PBX names no end."""
+        return self._session.life
+
+    def reply(self, path: str, **query: str | int) -> Reply:
+        """What a GET is answered, asked once: an unknown path may answer anything, and costs no second sign-in."""
+        response = self._wire.send("GET", path, again=ONCE, bearer=self._session.bearer(), params=query)
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        return Reply(response.status_code, body, seconds_asked(response.headers.get("retry-after")))
 
     def get(self, path: str, **query: str | int) -> Any:
         """Read any path of the REST API and return its JSON."""

@@ -25,7 +25,7 @@ def require_rights(where: str, user: str, account: dict[str, Any]) -> None:
             "Sign in to the Web Portal as this account, set a new password, and enter it in the block.",
         )
     role, name = account.get("role"), account.get("role_name")
-    granted = _settings_rights(account.get("capabilities"))
+    granted = settings_rights(account.get("capabilities"))
     if RIGHT in granted or not role or (role == "SystemAdmin" and not granted):
         return
     raise AccessDenied(
@@ -37,7 +37,7 @@ def require_rights(where: str, user: str, account: dict[str, Any]) -> None:
     )
 
 
-def _settings_rights(capabilities: object) -> list[str]:
+def settings_rights(capabilities: object) -> list[str]:
     """The rights over system settings among the capabilities; empty when they are not a list of names."""
     if not isinstance(capabilities, list):
         return []

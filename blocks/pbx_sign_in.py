@@ -44,7 +44,13 @@ class Session:
         self._wire, self._user, self._password = wire, user, password
         self._forms, self._clock = FORMS[form], clock
         self._tokens: Tokens | None = None
+        self.life: float | None = None
         wire.keep_secret(password)
+
+    @property
+    def form(self) -> Form:
+        """The form of the sign-in: the one that worked, once one did."""
+        return self._forms[0]
 
     def sign_in(self) -> None:
         """Send the password once; raises `AccessDenied` with the reason when that does not open a session."""
@@ -131,7 +137,7 @@ class Session:
 
     def _renewal_time(self, body: dict[str, Any]) -> float | None:
         try:
-            life = float(body["expires_in"])
+            self.life = life = float(body["expires_in"])
         except (KeyError, TypeError, ValueError):
             return None
         return self._clock() + life - min(EARLY, life / 4)

@@ -16,6 +16,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import Pause
 from prefect.settings import PREFECT_UI_URL
+from pydantic import BaseModel
 
 from blocks.cluster import DataFlowCluster
 from flows.core.audit.chain import digest
@@ -166,9 +167,9 @@ def artifact_key(prefix: str, cluster: DataFlowCluster) -> str:
     return f"{prefix}-" + (re.sub(r"[^a-z0-9]+", "-", cluster.name.lower()).strip("-") or "cluster")
 
 
-def redact_values(text: str, cluster: DataFlowCluster) -> str:
+def redact_values(text: str, *blocks: BaseModel) -> str:
     """Take the blocks' secrets out of a text that has been read by patterns already."""
-    for secret in sorted(secrets_of(cluster), key=len, reverse=True):
+    for secret in sorted(secrets_of(*blocks), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import flows
-from flows.operating.clusters import FOR_ALL, for_cluster
+from flows.operating.clusters import FOR_ALL, FOR_NONE, for_cluster
 from tests.sandbox.prefect_server import ask
 
 ROOT = Path(__file__).parents[1]
@@ -133,7 +133,9 @@ def test_a_cluster_has_deployments_of_its_own() -> None:
     """For every flow, of that cluster's block, one run at a time, on schedules that an operator may pause."""
     shared = [deployment for deployment in FILE["deployments"] if FOR_ALL in deployment["tags"]]
     assert [entry(deployment).name for deployment in shared] == ["check-all-data-flow-health", "audit-data-flow"]
-    assert len(OF_A_CLUSTER) == len(FILE["deployments"]) - len(shared)
+    before = [deployment for deployment in FILE["deployments"] if FOR_NONE in deployment["tags"]]
+    assert [entry(deployment).name for deployment in before] == ["first-contact"]
+    assert len(OF_A_CLUSTER) == len(FILE["deployments"]) - len(shared) - len(before)
     for deployment in OF_A_CLUSTER:
         assert (deployment["name"], deployment["tags"][-1]) == ("prod-eu", "cluster:prod-eu")
         assert deployment["parameters"]["cluster"] == {"$ref": {"block_document_slug": "data-flow-cluster/prod-eu"}}
@@ -141,7 +143,8 @@ def test_a_cluster_has_deployments_of_its_own() -> None:
     assert {d["entrypoint"]: d["schedules"] for d in OF_A_CLUSTER if d["schedules"]} == BESIDES["schedules"]
     # Those of the file serve all clusters: they must not keep one waiting for another, and know no cluster to look at.
     assert [d for d in FILE["deployments"] if {"concurrency_limit", "schedules"} & set(d)] == shared[1:]
-    assert [d for d in shared if "concurrency_limit" in d or "cluster" in entry(d).parameters.properties] == []
+    known = [*shared, *before]
+    assert [d for d in known if "concurrency_limit" in d or "cluster" in entry(d).parameters.properties] == []
 
 
 def test_a_form_refuses_a_negative_age() -> None:

@@ -3,8 +3,8 @@
     python -m flows.operating.clusters add prod-eu
     python -m flows.operating.clusters prune [--yes]
 
-Each deployment of prefect.yaml but one for all clusters is repeated for the cluster: its block is filled in, and what
-stands there under `of-a-cluster` is added. So there is one list, and a cluster is a block and one command.
+Each deployment of prefect.yaml but those for all clusters or for none is repeated for the cluster: its block is filled
+in, and what stands there under `of-a-cluster` is added. So there is one list, and a cluster is a block and one command.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ OURS = "data-flow"
 """The tag of every deployment of this project."""
 FOR_ALL = "every-cluster"
 """The tag of a deployment that serves all clusters in one run, so that none has one of its own."""
+FOR_NONE = "no-cluster"
+"""The tag of a deployment that comes before there is a cluster's block, so that none has one of its own either."""
 PAGE = 200
 """As many as the server gives at once."""
 
@@ -90,7 +92,7 @@ def for_cluster(file: dict[str, Any], cluster: str) -> list[dict[str, Any]]:
             "enforce_parameter_schema": False,
         }
         for deployment in file["deployments"]
-        if FOR_ALL not in deployment["tags"]
+        if not {FOR_ALL, FOR_NONE} & {*deployment["tags"]}
     ]
 
 

@@ -1,4 +1,4 @@
-"""Every secret of a cluster's blocks, to take them out of text."""
+"""Every secret of blocks, to take them out of text."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, SecretStr
 
-from blocks.cluster import DataFlowCluster
 
-
-def secrets_of(cluster: DataFlowCluster) -> list[str]:
+def secrets_of(*blocks: BaseModel) -> list[str]:
     """The values of every secret field, nested blocks included; multi-line ones also line by line."""
-    found = {value for value in _walk(cluster) if value}
+    found = {value for block in blocks for value in _walk(block) if value}
     return sorted(found | {line for value in found for line in value.splitlines() if len(line) > 15})
 
 

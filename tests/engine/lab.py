@@ -11,13 +11,14 @@ ClickHouse. What stands in: the PBX's REST API and the vendor's `dataflow.sh` an
 from __future__ import annotations
 
 import resource
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import docker
 
-from tests.engine import installed
+from tests.engine import installed, recorder
 from tests.engine.bus import Bus
 from tests.engine.hosts import LabHost
 from tests.engine.kept import ranges
@@ -29,6 +30,7 @@ from tests.sandbox.containers import LiveCalls
 from tests.sandbox.installed import prepare
 from tests.sandbox.live import Ledger
 from tests.sandbox.pbx import Pbx
+from tests.sandbox.recording import Recording
 from tests.sandbox.registry import NEW_PBX
 from tests.sandbox.world import DATA_PATH, World
 
@@ -125,6 +127,21 @@ class Lab(World):
         variables = self.control.path(f"{vendor.FOLDER}/res/vars.yml")
         variables.write_text(self._network.in_it(variables.read_text()))
         vendor.start_over(self.control)
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recording]:
+        """Note every request and command of the meantime; what is yielded is filled at the end.
+
+        What sshd forwards it does not tell, so nothing is known of ClickHouse's requests.
+        """
+        hosts, begun = (self.control, self.second, self.third, self.server), len(self.pbx.requests)
+        with ExitStack() as stack:
+            for host in hosts:
+                stack.enter_context(recorder.watched(host))
+            yield (recording := Recording())
+        recording.commands.update({host.name: recorder.commands(host) for host in hosts})
+        recording.docker += recorder.docker_requests(self.server)
+        recording.pbx += self.pbx.requests[begun:]
 
     @property
     def name(self) -> str:

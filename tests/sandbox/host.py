@@ -78,6 +78,7 @@ class Host:
         self.reach: dict[tuple[str, int], tuple[str, int]] = {}  # (address, port) as the host says it -> where it is
         self.sign_ins: list[tuple[str, str, bool]] = []  # user, method, right
         self.commands: list[str] = []  # as they arrived
+        self.forwarded: list[tuple[tuple[str, int], bytes]] = []  # where to, and what was sent there
         self.key = _new_key()
 
     def __enter__(self) -> Host:

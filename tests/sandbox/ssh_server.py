@@ -10,7 +10,9 @@ import hmac
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import paramiko
@@ -99,7 +101,7 @@ class Session(paramiko.ServerInterface):
 
     def __init__(self, host: Host, transport: Transport) -> None:
         self._host, self._transport = host, transport
-        self._forwarded: dict[int, socket.socket] = {}
+        self._forwarded: dict[int, tuple[tuple[str, int], socket.socket]] = {}
 
     def get_allowed_auths(self, username: str) -> str:
         """Public key, and password unless the host takes keys only."""
@@ -158,19 +160,26 @@ class Session(paramiko.ServerInterface):
             return paramiko.OPEN_FAILED_CONNECT_FAILED
         far.settimeout(None)
         far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._forwarded[chanid] = far
+        self._forwarded[chanid] = (destination, far)
         return paramiko.OPEN_SUCCEEDED
 
     def start_forwarding(self, channel: paramiko.Channel) -> None:
         """Pass bytes between an accepted channel and its connection, if it is a forwarded one."""
-        if far := self._forwarded.pop(channel.get_id(), None):
-            threading.Thread(target=_up, args=(channel, far), daemon=True).start()
+        if there := self._forwarded.pop(channel.get_id(), None):
+            destination, far = there
+            note = partial(_note, self._host, destination)
+            threading.Thread(target=_up, args=(channel, far, note), daemon=True).start()
             threading.Thread(target=_down, args=(channel, far), daemon=True).start()
 
 
-def _up(channel: paramiko.Channel, far: socket.socket) -> None:
+def _note(host: Host, destination: tuple[str, int], data: bytes) -> None:
+    host.forwarded.append((destination, data))
+
+
+def _up(channel: paramiko.Channel, far: socket.socket, note: Callable[[bytes], None]) -> None:
     with suppress(OSError):
         while data := channel.recv(65536):
+            note(data)
             far.sendall(data)
         far.shutdown(socket.SHUT_WR)
 

@@ -12,7 +12,8 @@ import secrets
 import shutil
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from tests.sandbox.host import Host
 from tests.sandbox.live import Ledger, ask
 from tests.sandbox.pbx import Pbx
 from tests.sandbox.prefect_server import free_port
+from tests.sandbox.recording import Recording
 from tests.sandbox.registry import Registry, pbx_image
 
 VIRTUAL_IP = "192.168.1.20"
@@ -147,6 +149,18 @@ class World:
         host.link.cut()
         time.sleep(0.5)
         host.link.allow()
+
+    @contextmanager
+    def recorded(self) -> Iterator[Recording]:
+        """Note every request and command of the meantime; what is yielded is filled at the end."""
+        hosts = (self.control, self.second, self.third, self.server)
+        commands, forwarded = {h: len(h.commands) for h in hosts}, len(self.server.forwarded)
+        docker, pbx = len(self.engine.requests), len(self.pbx.requests)
+        yield (recording := Recording())
+        recording.commands.update({host.name: host.commands[begun:] for host, begun in commands.items()})
+        recording.forwarded += [data for _, data in self.server.forwarded[forwarded:]]
+        recording.docker += self.engine.requests[docker:]
+        recording.pbx += self.pbx.requests[pbx:]
 
     @property
     def block_settings(self) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 # getopts OPTSTRING, quoted or not; a leading colon is its silent mode, one behind a letter means a value.
-_GETOPTS = re.compile(r"""\bgetopts\s+(?:"([^"$]*)"|'([^']*)'|([A-Za-z:]+))\s""")
+GETOPTS = re.compile(r"""\bgetopts\s+(?:"([^"$]*)"|'([^']*)'|([A-Za-z:]+))\s""")
 # getopt -o OPTSTRING (util-linux)
-_GETOPT = re.compile(r"""\bgetopt\b[^\n]*?(?:-o|--options)[ =]*["']?([A-Za-z:]+)""")
+GETOPT = re.compile(r"""\bgetopt\b[^\n]*?(?:-o|--options)[ =]*["']?([A-Za-z:]+)""")
 # What stands before the first `)` of a line; its words are looked at one by one, so that no text can make this slow.
 _LABEL = re.compile(r"""^[ \t]*\(?([^()\n]{1,200})\)(?![ \t]*\{)""", re.MULTILINE)
 _WORD = re.compile(r"""["']?(-{0,2}[A-Za-z][\w-]*)["']?""")
-_TESTED = re.compile(
+TESTED = re.compile(
     r"""["']?\$\{?(?:1|\w*(?:command|cmd|verb|action|op)\w*)\}?["']?\s*==?\s*["']?([a-z][a-z_-]+)""", re.I
 )
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
@@ -32,7 +32,7 @@ def _labels(text: str) -> set[str]:
 def parse_options(text: str) -> tuple[str, ...]:
     """The option letters that a bash script knows: of its getopts strings, and case labels such as `-p)`."""
     text = _COMMENT.sub("", text)
-    strings = ["".join(groups) for groups in _GETOPTS.findall(text)] + _GETOPT.findall(text)
+    strings = ["".join(groups) for groups in GETOPTS.findall(text)] + GETOPT.findall(text)
     letters = {letter for string in strings for letter in string if letter.isalpha()}
     letters |= {label[1] for label in _labels(text) if re.fullmatch(r"-[A-Za-z]", label)}
     return tuple(sorted(letters))
@@ -40,7 +40,7 @@ def parse_options(text: str) -> tuple[str, ...]:
 
 def parse_upgrade_options(text: str) -> str | None:
     """The option letters of `upgrade`: those of the getopts with `-i` but no `-p`; None: it cannot be told."""
-    strings = ["".join(groups) for groups in _GETOPTS.findall(_COMMENT.sub("", text))]
+    strings = ["".join(groups) for groups in GETOPTS.findall(_COMMENT.sub("", text))]
     own = [string for string in strings if "i" in string and "p" not in string]
     shared = [string for string in strings if "i" in string]
     letters = (own or shared or [""])[0]
@@ -50,7 +50,7 @@ def parse_upgrade_options(text: str) -> str | None:
 def parse_verbs(text: str) -> tuple[str, ...]:
     """The documented verbs that a bash script knows, from case labels and comparisons with its first word."""
     text = _COMMENT.sub("", text)
-    words = _labels(text) | set(_TESTED.findall(text))
+    words = _labels(text) | set(TESTED.findall(text))
     return tuple(verb for verb in VERBS if verb in words)
 
 

@@ -1,0 +1,1 @@
+"""First contact in values: shapes, scripts, unknowns and the page."""
