@@ -22,6 +22,7 @@ from flows.core.facts import (
     script_facts,
     server_questions,
 )
+from flows.core.rehearsal import Rehearsal
 from flows.core.restore_point import RestorePoint
 from flows.core.snapshot import (
     DockerFacts,
@@ -39,13 +40,21 @@ from flows.tasks.look_docker import look_docker
 from flows.tasks.look_hosts import ask_host, look_nodes, may_forward, same_password
 from flows.tasks.look_pbx import look_pbx
 from flows.tasks.policy import LOOK, told
+from flows.tasks.rehearsal_record import read_rehearsals
 from flows.tasks.script import script_runs
 from flows.tasks.stopped import read_stop
 
 T = TypeVar("T")
 
 _Control = tuple[
-    HostFacts, ScriptFacts, tuple[HostFacts, ...], ChangeLock | None, bool, KnownStop | None, ChangeState | None
+    HostFacts,
+    ScriptFacts,
+    tuple[HostFacts, ...],
+    ChangeLock | None,
+    bool,
+    KnownStop | None,
+    ChangeState | None,
+    tuple[Rehearsal, ...],
 ]
 _Points = tuple[RestorePoint, ...] | None
 _Server = tuple[HostFacts, DockerFacts, _Points, tuple[SavedParameters, ...] | None, bool | None, bool | None]
@@ -62,7 +71,7 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         server = in_thread(pool, lambda: _look_server(cluster))
         pbx: Future[PbxFacts] = in_thread(pool, lambda: look_pbx(cluster))
         refuse_at_once(control, server, pbx)
-        control_facts, script, nodes, lock, runs, known_stop, unfinished = control.result()
+        control_facts, script, nodes, lock, runs, known_stop, unfinished, rehearsals = control.result()
         server_facts, docker, points, saved, password_file, password_recorded = server.result()
         pbx_facts = pbx.result()
     snapshot = Snapshot(
@@ -81,6 +90,7 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         known_stop=known_stop,
         unfinished=unfinished,
         restore_points=points,
+        rehearsals=rehearsals,
     )
     said = f"PBX {pbx_facts.version}, {2 + len(nodes)} hosts, {len(docker.containers or ())} containers on the server"
     return told(Outcome("look", None, said), snapshot)
@@ -113,7 +123,8 @@ def _look_control(cluster: DataFlowCluster) -> _Control:
         lock = read_lock(ssh)
         runs = lock is not None and script_runs(ssh, lock.script)
         unfinished = read_state(ssh, lock.change) if lock is not None and lock.change else None
-        return facts, script, look_nodes(cluster, ssh, script, facts), lock, runs, read_stop(ssh), unfinished
+        nodes = look_nodes(cluster, ssh, script, facts)
+        return facts, script, nodes, lock, runs, read_stop(ssh), unfinished, read_rehearsals(ssh)
 
 
 def _look_server(cluster: DataFlowCluster) -> _Server:

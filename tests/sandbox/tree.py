@@ -39,6 +39,7 @@ MemFree:        @MEMORY_KIB@ kB
 MemAvailable:   @MEMORY_KIB@ kB
 SwapTotal:       4194300 kB
 """,
+    "proc/loadavg": "0.21 0.18 0.12 1/412 4242\n",
     "proc/uptime": "734112.20 5794112.88\n",
     "proc/sys/kernel/random/boot_id": "@BOOT_ID@\n",
 }

@@ -5,6 +5,7 @@ from tests.stories.installing import test_a_bare_host_gets_the_service_and_a_sec
 from tests.stories.leaving import (
     test_removing_wants_the_name_leaves_every_file_and_an_install_finds_every_row,
 )
+from tests.stories.rehearsing import test_a_rehearsal_passes_while_calls_come_in
 from tests.stories.serving import (
     test_a_recreate_with_a_new_token_keeps_parameters_images_and_calls,
     test_a_script_that_is_killed_half_way_is_recovered,
@@ -22,6 +23,7 @@ from tests.stories.upgrading import (
 __all__ = [
     "test_a_bare_host_gets_the_service_and_a_second_run_changes_nothing",
     "test_a_data_folder_that_is_empty_at_the_start_is_noticed",
+    "test_a_rehearsal_passes_while_calls_come_in",
     "test_a_recreate_with_a_new_token_keeps_parameters_images_and_calls",
     "test_a_script_that_is_killed_half_way_is_recovered",
     "test_a_start_ends_a_restart_that_failed_half_way",
