@@ -180,6 +180,6 @@ def _ended(cluster: DataFlowCluster, ssh: SshClient, client: docker.DockerClient
     log = f"{folder(cluster.data_path, copy.name)}/log/clickhouse-server.err.log"
     lines = (ssh.read(log, sudo=True) or "").splitlines()
     told_why = [line for line in lines if "Exception" in line]
-    last = redact((told_why or lines or ["it left no log"])[-1], ())[:600]
+    last = redact((told_why or lines or ["it left no log"])[-1], ()).partition(", Stack trace")[0].rpartition("> ")[2]
     killed = " (it wanted more memory than it may take)" if state.get("OOMKilled") else ""
     return f"it ended with exit code {state['ExitCode']}{killed}: {last}"

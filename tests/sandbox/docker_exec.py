@@ -1,4 +1,4 @@
-"""`docker exec` of the sandbox: a process beside the container's own, its streams joined with the caller's connection."""
+"""`docker exec` of the sandbox: a process beside the container's own, joined with the caller's connection."""
 
 from __future__ import annotations
 

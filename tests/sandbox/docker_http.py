@@ -91,7 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         if callable(answer.body):  # the connection is the caller's from here on, as `docker exec` wants it
             self.close_connection = True
             self.wfile.write(_UPGRADED)
-            return answer.body(self.rfile, self.wfile)
+            answer.body(self.rfile, self.wfile)
+            return
         stream = isinstance(answer.body, Iterator)
         data = b"" if stream or answer.body is None else self._encoded(answer.body)
         self.send_response(answer.status)

@@ -39,7 +39,7 @@ def run(host: Host, channel: paramiko.Channel, command: str) -> None:
             start_new_session=True,
         ) as process,
     ):
-        # The Engine API of `docker system dial-stdio` and HTTP within `docker exec` count their bytes: none is taken out.
+        # The Engine API of `docker system dial-stdio` and HTTP in `docker exec` count their bytes: none is taken.
         raw = "dial-stdio" in command or "docker exec -i" in command
         readers = [
             threading.Thread(target=_pass_on, args=(host, stream, send, raw), daemon=True)

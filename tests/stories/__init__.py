@@ -8,5 +8,8 @@ import pytest
 
 # Their asserts shall explain themselves, though pytest finds them in other modules only.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("going_back", "installing", "leaving", "serving", "upgrading", "words"))
+    *(
+        f"{__name__}.{part}"
+        for part in ("going_back", "installing", "leaving", "rehearsing", "serving", "upgrading", "words")
+    )
 )
