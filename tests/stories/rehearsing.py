@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,11 +56,12 @@ def table_folder(world: World, table: str) -> Path:
 def written_once(world: World) -> dict[str, tuple[int, int, int, str]]:
     """Inode, size, time and content of every file of every part, and of the file that says whose data this is."""
     top, found = world.server.path(DATA), {}
-    for place in (top / "uuid", *top.glob("store/*/*/*_*_*_*/*")):
+    walked = os.walk(top / "store")  # which passes over what is merged away meanwhile
+    for place in (top / "uuid", *(Path(d, f) for d, _, files in walked if "count.txt" in files for f in files)):
         try:
             seen, digest = place.stat(), hashlib.sha256(place.read_bytes()).hexdigest()
-        except (FileNotFoundError, IsADirectoryError):
-            continue  # merged away meanwhile, or a projection
+        except FileNotFoundError:
+            continue
         found[str(place.relative_to(top))] = (seen.st_ino, seen.st_size, seen.st_mtime_ns, digest)
     return found
 

@@ -1,4 +1,4 @@
-"""Python loads this first where files shall belong to another user: a host of the sandbox has one, and root is not it."""
+"""Python loads this first where files shall belong to another user: a host of the sandbox has only one."""
 
 from __future__ import annotations
 
