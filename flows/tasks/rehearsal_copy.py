@@ -30,7 +30,7 @@ from flows.tasks.settle import gate
 UNDER_WAY = f"{STATE_FOLDER}/rehearsal.json"
 """Says on the control node which rehearsal has something on the server, until it is removed there."""
 
-_PROGRAM, _BESIDE = "rehearsal", ("restore_point",)
+_PROGRAM, _BESIDE = "rehearsal", ("restore_point", "linked_copy")
 _GONE = (60, 81)  # a table or database that was dropped since it was listed: logs of the server come and go
 
 
