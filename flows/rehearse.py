@@ -16,7 +16,7 @@ from flows.core.rehearsal_report import plan, section
 from flows.core.rehearsal_room import FINDINGS, cpus
 from flows.core.restore_point import new_id
 from flows.errors import DataFlowError, VerificationFailed
-from flows.forms import Cluster, DryRun, RequestedBy, Ticket, lowerable
+from flows.forms import Cluster, RequestedBy, Ticket, lowerable
 from flows.recorded import Recorded
 from flows.tasks.pull import pull_images
 from flows.tasks.rehearsal_copy import compare_shared, copy_data, look_for_room, remove_rehearsal
@@ -31,7 +31,6 @@ def rehearse_upgrade_data_flow(
     cluster: Cluster,
     requested_by: RequestedBy,
     ticket: Ticket = "",
-    dry_run: DryRun = False,
     lowered: Lowered = [],  # noqa: B006 - Prefect makes the form of it; nobody changes it
 ) -> State[str]:
     """Try whether the data survives the ClickHouse image that the cluster's block names, while the service serves.
@@ -44,7 +43,6 @@ def rehearse_upgrade_data_flow(
         cluster: The saved cluster whose upgrade is meant.
         requested_by: Who wants this. It stands in the report and in the lock, which keeps changes away meanwhile.
         ticket: Number of the ticket or change request.
-        dry_run: Only look, judge and plan: nothing is pulled, copied or started.
         lowered: Findings that shall only warn, e.g. rehearsal.server-busy; the report names each of them.
 
     Raises:
@@ -52,7 +50,7 @@ def rehearse_upgrade_data_flow(
         ChangeLocked: A change holds the cluster.
         VerificationFailed: The new ClickHouse does not start on this data, or does not read every row of it.
     """
-    return change(REHEARSE, cluster, Order("rehearse", cluster.name, dry_run, tuple(lowered), requested_by, ticket))
+    return change(REHEARSE, cluster, Order("rehearse", cluster.name, False, tuple(lowered), requested_by, ticket))
 
 
 def _carry_out(cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock) -> None:

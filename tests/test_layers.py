@@ -21,6 +21,9 @@ CHANGES = {
     "flows.rollback",
 }
 LOOKS = {"flows.health", "flows.audit", "flows.first_contact", "flows.reconcile", "flows.rehearse"}
+PROGRAMS = {path.stem for path in (ROOT / "flows" / "remote").glob("*.py")}
+"""What lies side by side on a customer's host, and is imported there by its bare name."""
+
 ENTRIES = CHANGES | LOOKS
 """The modules of the flows themselves; what they share is the spine, flows.change, and the tasks."""
 
@@ -67,7 +70,7 @@ def broken_rule(here: str, name: str) -> str:
     """The rule that module `here` breaks by importing `name`, or ""."""
     if below(here, "flows.core") and not (standard(name) or below(name, "flows.core", "pandas")):
         return "flows.core knows the standard library, pandas and itself only"
-    if below(here, "flows.remote") and not standard(name):
+    if below(here, "flows.remote") and not (standard(name) or below(name, "flows.remote", *PROGRAMS)):
         return "flows.remote runs on a customer's host, where only the standard library is"
     if below(here, "blocks") and below(name, "flows"):
         return "blocks never know flows"

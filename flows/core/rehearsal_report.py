@@ -7,7 +7,7 @@ from typing import Protocol
 
 from flows.core.data.snapshot import DataSnapshot
 from flows.core.installed import service
-from flows.core.numbers import REHEARSAL_MEMORY
+from flows.core.numbers import REHEARSAL_MEMORY_GIB
 from flows.core.plan import Plan, Step
 from flows.core.rehearsal import Setting, one_way
 from flows.core.snapshot import Snapshot
@@ -71,7 +71,7 @@ def section(copy: _Copy, opened: _Opened, shared: _Shared, cpus: float) -> str:
         ("time to make the copy", duration(copy.seconds), f"{copy.linked:,} files, {size(copy.linked_bytes)}, linked"),
         ("time until every table was loaded", duration(opened.seconds), f"with {cpus:g} CPUs at most"),
         ("disk", size(shared.used), "for the copy and what the new ClickHouse wrote; removed again"),
-        ("memory", memory, f"of {size(REHEARSAL_MEMORY)} that it might take"),
+        ("memory", memory, f"of {REHEARSAL_MEMORY_GIB} GiB that it might take"),
         (
             "shared files",
             "unwritten",

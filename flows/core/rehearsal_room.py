@@ -8,9 +8,9 @@ from flows.core.findings import Finding, Level
 from flows.core.numbers import (
     REHEARSAL_BUSY,
     REHEARSAL_CPU_SHARE,
-    REHEARSAL_DISK_LEFT,
-    REHEARSAL_MEMORY,
-    REHEARSAL_MEMORY_LEFT,
+    REHEARSAL_DISK_LEFT_GIB,
+    REHEARSAL_MEMORY_GIB,
+    REHEARSAL_MEMORY_LEFT_GIB,
 )
 from flows.core.words import size
 
@@ -21,7 +21,7 @@ FINDINGS = {
 }
 """What is found out on the server right before a rehearsal."""
 
-_FOLDER = 4096
+_FOLDER, _GIB = 4096, 1 << 30
 _INODES_LEFT = 10_000
 
 
@@ -53,25 +53,25 @@ def unfit(room: Room, vcpu: int) -> tuple[Finding, ...]:
 
 
 def _disk(room: Room) -> Finding | None:
-    inodes = room.folders + 2 * room.parts + _INODES_LEFT
-    short = [f"{size(room.free)} are free"] if room.free < room.needed + REHEARSAL_DISK_LEFT else []
-    short += (
-        [f"{room.inodes:,} inodes are free of {inodes:,}"] if room.inodes is not None and room.inodes < inodes else []
-    )
+    inodes, left = room.folders + 2 * room.parts + _INODES_LEFT, REHEARSAL_DISK_LEFT_GIB * _GIB
+    short = [f"{size(room.free)} are free"] if room.free < room.needed + left else []
+    if room.inodes is not None and room.inodes < inodes:
+        short.append(f"{room.inodes:,} inodes are free of {inodes:,}")
     if not short:
         return None
-    said = f"a copy of {size(room.part_bytes)} in {room.parts:,} parts needs {size(room.needed)}, and "
-    said += f"{size(REHEARSAL_DISK_LEFT)} have to stay free beside it; {' and '.join(short)}"
+    said = (
+        f"a copy of {size(room.part_bytes)} in {room.parts:,} parts needs {size(room.needed)}, and {size(left)} have "
+    )
+    said += f"to stay free beside it; {' and '.join(short)}"
     return Finding("rehearsal.no-room", Level.ERROR, said, "Free space on the data volume, or enlarge it.")
 
 
 def _memory(room: Room) -> Finding | None:
-    needed = REHEARSAL_MEMORY + REHEARSAL_MEMORY_LEFT
-    if room.memory >= needed:
+    may_take, left = REHEARSAL_MEMORY_GIB * _GIB, REHEARSAL_MEMORY_LEFT_GIB * _GIB
+    if room.memory >= may_take + left:
         return None
-    said = f"{size(room.memory)} of memory are available; a rehearsal may take {size(REHEARSAL_MEMORY)}, and "
-    said += f"{size(REHEARSAL_MEMORY_LEFT)} have to be left"
-    return Finding("rehearsal.no-memory", Level.ERROR, said, "Rehearse when less runs there.")
+    said = f"{size(room.memory)} of memory are available; a rehearsal may take {size(may_take)}, and {size(left)} have "
+    return Finding("rehearsal.no-memory", Level.ERROR, f"{said}to be left", "Rehearse when less runs there.")
 
 
 def _load(room: Room, vcpu: int) -> Finding | None:

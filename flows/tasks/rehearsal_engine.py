@@ -19,7 +19,7 @@ from blocks.ssh_client import SshClient
 from flows.core.change import Outcome, Told
 from flows.core.change_state import Image
 from flows.core.data.snapshot import DataSnapshot
-from flows.core.numbers import REHEARSAL_LIFE, REHEARSAL_MEMORY, REHEARSAL_READ, SETTLE_POLL
+from flows.core.numbers import REHEARSAL_LIFE, REHEARSAL_MEMORY_GIB, REHEARSAL_STOP, SETTLE_POLL
 from flows.core.redact import redact
 from flows.core.rehearsal import CHANGED_DEFAULTS, LABEL, UID, Setting, container_name, folder
 from flows.core.words import duration, size
@@ -60,7 +60,7 @@ def open_copy(cluster: DataFlowCluster, copy: Copy, cpus: float) -> Told[Opened]
         try:
             opened = _read(cluster, ssh, client, copy, image, password, began)
         finally:
-            client.api.stop(container, timeout=REHEARSAL_READ)
+            client.api.stop(container, timeout=REHEARSAL_STOP)
     if opened.data is None:
         get_run_logger().error("The new ClickHouse could not open the copy: %s", opened.trouble)
         return told(Outcome("open-copy", None, opened.trouble), opened)
@@ -87,8 +87,8 @@ def _start(cluster: DataFlowCluster, client: docker.DockerClient, copy: Copy, cp
     settings = client.api.create_host_config(
         network_mode="none",
         mounts=mounts,
-        mem_limit=REHEARSAL_MEMORY,
-        memswap_limit=REHEARSAL_MEMORY,
+        mem_limit=REHEARSAL_MEMORY_GIB << 30,
+        memswap_limit=REHEARSAL_MEMORY_GIB << 30,
         nano_cpus=int(cpus * 1e9),
         cpu_shares=2,  # the least: the live server goes first
         # Nobody in there can ever become the owner of a file. The image's program may ask for these three.
