@@ -56,6 +56,7 @@ class Job:
     environment: dict[str, str]
     folders: dict[str, Path]  # path inside the container -> folder of this machine
     own: Path
+    humble: bool = False  # with the least weight of CPU
 
     def folder(self, inside: str) -> Path:
         """The folder behind a path of the container; without a bind it dies with the container."""
@@ -139,7 +140,8 @@ def _start_clickhouse(job: Job, around: Surroundings) -> Child:
             (job.own / "config.d").mkdir(exist_ok=True)
             shutil.copyfile(file, job.own / "config.d" / place.removeprefix(DROP_INS))
     library = ensure_engine(job.version)
-    return Child([*PYTHON, str(HERE / "docker_run_clickhouse.py"), str(library), str(config)], job.own)
+    argv = [*PYTHON, str(HERE / "docker_run_clickhouse.py"), str(library), str(config)]
+    return Child(["nice", "-n", "19", *argv] if job.humble else argv, job.own)
 
 
 def _start_dataflow(job: Job, around: Surroundings) -> Child:

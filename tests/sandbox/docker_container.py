@@ -20,6 +20,8 @@ from tests.sandbox.docker_settings import HealthCheck, Settings
 from tests.sandbox.prefect_server import free_port
 
 NEVER = 0.0
+LEAST_SHARES = 16
+"""Below so many shares of CPU (of 1024, docker's usual) a container's process is as nice as can be."""
 
 
 class Container:
@@ -102,7 +104,8 @@ class Container:
         binds = self._faults.folders(self.name, self.settings.binds, self._folder)
         if not self.alone:  # else it is no service, and what it is given may be shared with one
             self._faults.before_start(remote.version, binds)
-        job = Job(remote.kind, remote.version, self.settings.command, self.settings.environment, binds, self._folder)
+        said, humble = self.settings, 0 < int(self.settings.host.get("CpuShares") or 0) < LEAST_SHARES
+        job = Job(remote.kind, remote.version, said.command, said.environment, binds, self._folder, humble)
         self.health = self.settings.new_health_check()
         self.started_at = time.time()
         self._child = start_child(job, replace(self._around(), clickhouse_port=self.port))

@@ -8,6 +8,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,6 +93,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.wfile.write(_UPGRADED)
             answer.body(self.rfile, self.wfile)
+            with suppress(OSError):  # whoever still waits for the caller's words need not any more
+                self.connection.shutdown(socket.SHUT_RDWR)
             return
         stream = isinstance(answer.body, Iterator)
         data = b"" if stream or answer.body is None else self._encoded(answer.body)
