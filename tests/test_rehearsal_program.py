@@ -65,7 +65,7 @@ def test_frozen_parts_are_shared_and_the_rest_is_copied(portsip: Path) -> None:
     before = everything(portsip)
     made = asked("make", portsip, NAME, UID)
     assert made["parts"] == {f"/store/6db/{table(portsip).name}": ["all_1_1_0", "all_2_2_0"]}
-    assert (made["linked"], made["uuid"]) == (12, "9d0d7ba8-1f9d-4a32-a2b2-1c5b4a3c2d1e")
+    assert made["linked"] == 12
     files = {f.name: f.stat().st_nlink for f in copy_of(portsip).rglob("*") if f.is_file()}
     assert {name for name, links in files.items() if links == 1} == {
         *("format_version.txt", "mutation_3.txt", "metadata_version.txt", "x.bin", "sizes.json", "uuid"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
-from flows.core.data.snapshot import DataSnapshot
 from flows.core.installed import service
 from flows.core.numbers import REHEARSAL_MEMORY_GIB
 from flows.core.plan import Plan, Step
 from flows.core.rehearsal import Setting, one_way
+from flows.core.rehearsal_seen import Copy, Opened, Shared
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
 from flows.core.words import duration, size, table
@@ -35,36 +34,7 @@ def plan(snapshot: Snapshot, wish: Wish, lowered: tuple[str, ...]) -> Plan:
     return Plan("rehearse", f"rehearse {wish.data_path} {image}", steps, (*known, *ids, *containers))
 
 
-class _Copy(Protocol):
-    @property
-    def before(self) -> DataSnapshot: ...
-    @property
-    def linked(self) -> int: ...
-    @property
-    def linked_bytes(self) -> int: ...
-    @property
-    def seconds(self) -> float: ...
-
-
-class _Opened(Protocol):
-    @property
-    def seconds(self) -> float: ...
-    @property
-    def memory(self) -> int: ...
-    @property
-    def settings(self) -> tuple[Setting, ...] | None: ...
-
-
-class _Shared(Protocol):
-    @property
-    def files(self) -> int: ...
-    @property
-    def digested(self) -> int: ...
-    @property
-    def used(self) -> int: ...
-
-
-def section(copy: _Copy, opened: _Opened, shared: _Shared, cpus: float) -> str:
+def section(copy: Copy, opened: Opened, shared: Shared, cpus: float) -> str:
     """The section of the report."""
     memory = size(opened.memory) if opened.memory else "not known"
     rows = (

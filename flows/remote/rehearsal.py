@@ -98,7 +98,7 @@ def make(data_path: Path, name: str, uid: str) -> dict[str, Any]:
     names: dict[str, list[str]] = {}
     for table, part in found:
         names.setdefault(table, []).append(part)
-    return {**copy.told, "gid": gid, "parts": names, "uuid": (data / "uuid").read_text().strip()}
+    return {**copy.told, "gid": gid, "parts": names}
 
 
 def compare(data_path: Path, name: str) -> dict[str, Any]:
@@ -111,9 +111,8 @@ def compare(data_path: Path, name: str) -> dict[str, Any]:
         if not same or (digest and content(f"{shadow}{inside}", size)[0] != digest):
             differing.append(inside)
     used = sum(file.stat().st_size for file in place.rglob("*") if file.is_file() and file.stat().st_nlink == 1)
-    uuid = (data_of(data_path) / "uuid").read_text().strip()
     digested = sum(bool(each[4]) for each in shared)
-    return {"files": len(shared), "digested": digested, "differing": differing, "used": used, "uuid": uuid}
+    return {"files": len(shared), "digested": digested, "differing": differing, "used": used}
 
 
 def remove(data_path: Path, *names: str) -> dict[str, Any]:

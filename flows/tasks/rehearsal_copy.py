@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from prefect import get_run_logger, task
 
@@ -19,6 +18,7 @@ from flows.core.findings import Finding, errors, lower
 from flows.core.numbers import STATE_FOLDER
 from flows.core.rehearsal import LABEL, UID, frozen_name, reference
 from flows.core.rehearsal_room import Room, unfit
+from flows.core.rehearsal_seen import Copy, Shared
 from flows.core.words import duration, size
 from flows.errors import APIError, CommandFailed, PreflightFailed, VerificationFailed
 from flows.tasks.data import read_data
@@ -32,20 +32,6 @@ UNDER_WAY = f"{STATE_FOLDER}/rehearsal.json"
 
 _PROGRAM, _BESIDE = "rehearsal", ("restore_point", "linked_copy")
 _GONE = (60, 81)  # a table or database that was dropped since it was listed: logs of the server come and go
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A copy as it was made: `before` is the live data, `reference` what the copy of it holds; sizes in bytes."""
-
-    name: str
-    gid: int
-    before: DataSnapshot
-    reference: DataSnapshot
-    linked: int
-    linked_bytes: int
-    copied_bytes: int
-    seconds: float
 
 
 @task(name="room", task_run_name="room", **LOOK)
@@ -117,17 +103,6 @@ def _refuse_disks(ssh: SshClient, data: DataSnapshot) -> None:
     if disks:
         hint = "A rehearsal knows one disk. Try the new version on a copy of this server instead."
         raise CommandFailed(ssh.where, "copying the data", f"ClickHouse has further disks: {', '.join(disks)}", hint)
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What became of the files that copy and server share: how many were looked at, and how many read."""
-
-    files: int
-    digested: int
-    differing: tuple[str, ...]
-    used: int
-    uuid: str
 
 
 @task(name="compare-shared", task_run_name="compare-shared", **LOOK)

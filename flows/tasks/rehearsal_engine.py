@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import docker
 from docker.types import LogConfig, Mount
@@ -18,32 +17,19 @@ from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
 from flows.core.change import Outcome, Told
 from flows.core.change_state import Image
-from flows.core.data.snapshot import DataSnapshot
 from flows.core.numbers import REHEARSAL_LIFE, REHEARSAL_MEMORY_GIB, REHEARSAL_STOP, SETTLE_POLL
 from flows.core.redact import redact
 from flows.core.rehearsal import CHANGED_DEFAULTS, LABEL, UID, Setting, container_name, folder
+from flows.core.rehearsal_seen import Copy, Opened
 from flows.core.words import duration, size
 from flows.errors import APIError, CommandFailed, Unreachable
 from flows.tasks.data import read_data
 from flows.tasks.look_docker import read_docker
 from flows.tasks.policy import ONCE, told
-from flows.tasks.rehearsal_copy import Copy
 from flows.tasks.settle import gate
 
 _PORT = 8123  # of the image, whatever the port of the live server is
 _MEMORY = "SELECT toUInt64(max(value)) AS bytes FROM system.asynchronous_metrics WHERE metric = 'MemoryResident'"
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What the new engine made of the copy: what it read, or why it could not; seconds until every table was loaded."""
-
-    image: Image
-    data: DataSnapshot | None
-    trouble: str
-    seconds: float
-    memory: int = 0
-    settings: tuple[Setting, ...] | None = None
 
 
 @task(name="open-copy", task_run_name="open-copy", **ONCE)

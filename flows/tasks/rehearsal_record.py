@@ -15,9 +15,9 @@ from flows.core.data.verdict import Severity, Verdict
 from flows.core.numbers import STATE_FOLDER
 from flows.core.proof import Proof
 from flows.core.rehearsal import Rehearsal, from_json
+from flows.core.rehearsal_seen import Copy, Opened
 from flows.tasks.policy import LOOK, told
-from flows.tasks.rehearsal_copy import UNDER_WAY, Copy
-from flows.tasks.rehearsal_engine import Opened
+from flows.tasks.rehearsal_copy import UNDER_WAY
 
 REHEARSALS = f"{STATE_FOLDER}/rehearsals.jsonl"
 
