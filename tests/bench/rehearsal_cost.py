@@ -1,7 +1,7 @@
 """What a rehearsal costs a server that works: `python -m tests.bench.rehearsal_cost [ROWS] [ROUNDS]`.
 
 A writer inserts into ClickHouse 24.8 as fast as it can, beside ROWS call records. Times with and without a rehearsal
-of 25.8 take turns; each rehearsal is compared with the quiet times before and after it. Promised: the writer loses
+of 25.8 take turns; each rehearsal is compared with the quiet times before and after it. Wanted: the writer loses
 nothing and is slowed by at most 10 %. What is on the server in reality has a higher priority than the rest of this
 machine (as root), so that neither the worker's part nor other programs are measured; the new engine has the least of
 the server's, as Docker's CPU weight gives it there.
