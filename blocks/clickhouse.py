@@ -11,7 +11,7 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
 
-from blocks.channel import ChannelTransport
+from blocks.channel import ChannelTransport, OpenPort
 from blocks.clickhouse_errors import refusal, translated
 from blocks.errors import APIError
 from blocks.mask import no_mask
@@ -111,20 +111,27 @@ class ClickHouse(Block):
     def get_client(self, ssh: SshClient, data_path: str) -> Iterator[ClickHouseClient]:
         """A client over a channel of this SSH connection; the password may stand below `data_path`."""
         password = self.password if self.password.get_secret_value() else self.read_password(ssh, data_path)
+        with self.get_client_through(ssh.where, ssh.open_port, self.port, password) as client:
+            yield client
+
+    @contextmanager
+    def get_client_through(
+        self, where: str, opener: OpenPort, port: int, password: SecretStr
+    ) -> Iterator[ClickHouseClient]:
+        """A client of another server for the same user, over streams that `opener` opens to its `port`."""
         headers = {
             b"X-ClickHouse-User": self.user.encode(),
-            b"X-ClickHouse-Key": _as_header(ssh.where, password),
+            b"X-ClickHouse-Key": _as_header(where, password),
         }
-        transport = ChannelTransport(ssh.open_port)
-        address = f"http://127.0.0.1:{self.port}"
+        transport = ChannelTransport(opener)
         with httpx.Client(
-            base_url=address,
+            base_url=f"http://127.0.0.1:{port}",
             headers=headers,
             timeout=self.timeout,
             transport=transport,
             trust_env=False,
         ) as http:
-            yield ClickHouseClient(f"ClickHouse of {ssh.where}", http, self.database)
+            yield ClickHouseClient(f"ClickHouse of {where}", http, self.database)
 
     @staticmethod
     def read_password(ssh: SshClient, data_path: str) -> SecretStr:

@@ -13,7 +13,7 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION, MINIMUM_DOCKER_API_VERS
 from prefect.blocks.core import Block
 from pydantic import ConfigDict, Field, SecretStr
 
-from blocks.channel import ChannelAdapter
+from blocks.channel import ChannelAdapter, OpenPort
 from blocks.docker_errors import refused, translated
 from blocks.errors import AccessDenied, APIError, CommandFailed, Unreachable
 from blocks.mask import no_mask
@@ -22,6 +22,9 @@ from blocks.ssh_client import SshClient
 
 _ADDRESS = "http://docker:80"  # docker-py wants one; no name is looked up and no port opened
 _DIAL = ("docker", "system", "dial-stdio")
+_ASK = ("docker", "version", "--format", "{{.Server.Version}}")
+# Bash is what the image's own entry point is written in; nothing but a port of the container itself is joined.
+_JOIN = 'exec 3<>"/dev/tcp/$0/$1" 4<&0; { cat <&4 >&3; kill $$; } & exec cat <&3'
 _DOCKER_HUB = "https://index.docker.io/v1/"
 
 
@@ -127,6 +130,12 @@ class DockerHost(Block):
         client.api.trust_env = False  # the worker's proxies and netrc are for other hosts, and are read at every call
         return client
 
+    def ports_in(self, ssh: SshClient, container: str) -> OpenPort:
+        """Opens ports inside a container that has no network: each stream is a `docker exec` of this connection."""
+        sudo = self.sudo == "always" or (self.sudo == "auto" and ssh.run(_ASK, check=False).exit_code != 0)
+        words = ("docker", "exec", "-i", container, "bash", "-c", _JOIN, "127.0.0.1")
+        return lambda port: ssh.open_command((*words, str(port)), sudo=sudo)
+
     def pull(self, client: docker.DockerClient, reference: str) -> Iterator[PullProgress]:
         """Pull an image, telling each step; raises when it is not there, refused, broken off or too slow."""
         registry = registry_of(reference)
@@ -194,8 +203,7 @@ def _number(version: str) -> tuple[int, ...]:
 
 def _explain(ssh: SshClient, sudo: bool) -> None:
     """Find out why nobody answered behind `docker system dial-stdio`; raises what it finds, if anything."""
-    command = ["docker", "version", "--format", "{{.Server.Version}}"]
-    answer = ssh.run(command, sudo=sudo, check=False)
+    answer = ssh.run(_ASK, sudo=sudo, check=False)
     said = (answer.stderr or answer.stdout).strip() or "no output"
     where, tried = ssh.where, f"`{'sudo ' if sudo else ''}docker version`"
     if answer.exit_code == 0:

@@ -20,6 +20,7 @@ from flows.core.change import ChangeLock, Order
 from flows.core.fit import FINDINGS as FIT
 from flows.core.plan import Plan
 from flows.core.preflight import Rule, applicable, is_outside, judge, ordered
+from flows.core.rehearsal_room import FINDINGS as ROOM
 from flows.core.run_name import run_name
 from flows.core.snapshot import Snapshot
 from flows.core.window import next_start
@@ -122,7 +123,7 @@ def _plan(kind: Kind, cluster: DataFlowCluster, run: Recorded, *, again: bool = 
     snapshot = run.step("look again" if again else "look", lambda: _named(look, again)(cluster))
     wish = wish_of(cluster, snapshot.taken_at, order, run.id)
     rules = applicable(ordered(kind.rules, order, locked=again), snapshot, wish)
-    found = judge(snapshot, wish, rules, order.lowered, FIT)
+    found = judge(snapshot, wish, rules, order.lowered, {**FIT, **ROOM})
     run.note(findings=found, requirements=wish.requirements.source)
     judged = "preflight again" if again else "preflight"
     run.step(judged, lambda: _named(preflight, again)(cluster.name, found, len(rules), quiet=again))

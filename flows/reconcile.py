@@ -38,6 +38,7 @@ from flows.tasks.reconcile import (
 from flows.tasks.reconcile import force_unlock as break_lock
 from flows.tasks.record import prefect_tells, waiting_records, write_records
 from flows.tasks.recover import recover
+from flows.tasks.rehearsal_copy import remove_rehearsal
 from flows.tasks.settle import settle
 
 
@@ -81,6 +82,9 @@ def reconcile_data_flow(
         if decision.next is Next.REFUSE:
             hint = "Nothing was done. Type the id as the refusal of the other run names it, or leave the field empty."
             raise ChangeLocked(cluster.name, "reconciling", decision.why, hint)
+        if standing.rehearsal_left:
+            name, data_path = standing.rehearsal
+            run.step("remove-rehearsal", lambda: remove_rehearsal(cluster, name, data_path=data_path))
         if decision.next is Next.UNLOCK:
             run.step("force-unlock", lambda: break_lock(cluster, standing, order, run.id))
             run.step("check-service", lambda: check_service(cluster))

@@ -59,8 +59,9 @@ def _opened(
     cluster: DataFlowCluster, run: Recorded, world: World, lock: ChangeLock, images: tuple[str, str]
 ) -> ChangeState:
     wanted = run.begin(lock, recorded=recorded(world.snapshot))
-    version = world.snapshot.pbx.version
-    return run.step("open-change", lambda: open_change(cluster, wanted, images, version, run.report.order.lowered))
+    version, order = world.snapshot.pbx.version, run.report.order
+    days = order.require_rehearsal
+    return run.step("open-change", lambda: open_change(cluster, wanted, images, version, order.lowered, days))
 
 
 def _nothing_to_do(run: Recorded, world: World, lock: ChangeLock, state: ChangeState) -> bool:

@@ -21,6 +21,7 @@ from flows.forms import (
     Outside,
     RequestedBy,
     RequireApproval,
+    RequireRehearsal,
     Ticket,
     lowerable,
 )
@@ -42,6 +43,7 @@ def upgrade_data_flow(
     keep_days: KeepDays = 0,
     require_approval: RequireApproval = False,
     outside_window: Outside = "refuse",
+    require_rehearsal: RequireRehearsal = 0,
 ) -> State[str]:
     """Upgrade the PortSIP Data Flow service to the images that the cluster's block names.
 
@@ -64,6 +66,8 @@ def upgrade_data_flow(
             asked for anew. Not for a dry run.
         outside_window: Outside the cluster's maintenance window, refuse ends the run; postpone orders the same for when
             the window opens, with its approval; override, for what is urgent, goes on, and the report says who asked.
+        require_rehearsal: Refuse, unless rehearse-upgrade-data-flow passed with this very ClickHouse image in so many
+            days; 0 asks for none.
 
     Raises:
         PreflightFailed: A finding refuses the change; nothing was changed.
@@ -84,6 +88,7 @@ def upgrade_data_flow(
         keep_days=keep_days,
         require_approval=require_approval,
         outside_window=outside_window,
+        require_rehearsal=require_rehearsal,
     )
     return change(UPGRADE, cluster, order)
 

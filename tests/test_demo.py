@@ -87,9 +87,9 @@ def test_the_demo_installs_through_the_deployment_and_shows_what_it_did(folder: 
         r"^report +http://127\.0\.0\.1:\d+/v2/artifacts/artifact/[0-9a-f-]{36} ", last_screen, re.MULTILINE
     )
     assert re.search(r"^UI +http://127\.0\.0\.1:\d+$", last_screen, re.MULTILINE)
-    page = re.search(r"^audit +the sources agree: .*; [34] runs; (/.*/audit\.html)$", demo.output, re.MULTILINE)
+    page = re.search(r"^audit +the sources agree: .*; [45] runs; (/.*/audit\.html)$", demo.output, re.MULTILINE)
     assert page, demo.output
-    assert "unaltered as far as can be known: 3 lines" in Path(page[1].strip()).read_text()
+    assert "unaltered as far as can be known: 4 lines" in Path(page[1].strip()).read_text()
     assert_nothing_left(folder)
 
 

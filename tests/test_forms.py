@@ -13,6 +13,7 @@ from tests.test_docs import all_flows
 CHANGES = {name for name in all_flows() if name.endswith("-data-flow")} - {
     "reconcile-data-flow",
     "audit-data-flow",
+    "rehearse-upgrade-data-flow",
 }
 each = pytest.mark.parametrize("name", sorted(all_flows()))
 each_change = pytest.mark.parametrize("name", sorted(CHANGES))

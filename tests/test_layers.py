@@ -22,6 +22,9 @@ CHANGES = {
     "flows.rollback",
 }
 LOOKS = {"flows.health", "flows.audit", "flows.first_contact", "flows.reconcile", "flows.rehearse"}
+PROGRAMS = {path.stem for path in REMOTE.glob("*.py")}
+"""What lies side by side on a customer's host, and is imported there by its bare name."""
+
 ENTRIES = CHANGES | LOOKS
 """The modules of the flows themselves; what they share is the spine, flows.change, and the tasks."""
 
@@ -68,8 +71,8 @@ def broken_rule(here: str, name: str) -> str:
     """The rule that module `here` breaks by importing `name`, or ""."""
     if below(here, "flows.core") and not (standard(name) or below(name, "flows.core", "pandas")):
         return "flows.core knows the standard library, pandas and itself only"
-    if below(here, "flows.remote") and not (standard(name) or (REMOTE / f"{name.partition('.')[0]}.py").exists()):
-        return "flows.remote runs on a customer's host, where only the standard library and its other half are"
+    if below(here, "flows.remote") and not (standard(name) or below(name, "flows.remote", *PROGRAMS)):
+        return "flows.remote runs on a customer's host, where only the standard library and its other programs are"
     if below(here, "blocks") and below(name, "flows"):
         return "blocks never know flows"
     if below(here, "flows", "blocks") and below(name, "tests"):

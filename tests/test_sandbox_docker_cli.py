@@ -41,6 +41,16 @@ def docker(engine: Engine, tmp_path: Path) -> Run:
     return run
 
 
+def test_exec_joins_its_streams_with_a_command(docker: Run, engine: Engine) -> None:
+    """What is given comes back, the exit code is the command's, also of one that does not read; none without a run."""
+    docker("run", "-d", "--name", "db", "--network", "none", "portsip/clickhouse:25.8")
+    assert docker("exec", "-i", "db", "tr", "a", "b", stdin="banana\n" * 9_000).stdout == "bbnbnb\n" * 9_000
+    assert docker("exec", "-i", "db", "bash", "-c", "exit 7").returncode == 7
+    assert docker("exec", "db", "echo", "8123").stdout == f"{engine.container('db').port}\n"
+    docker("stop", "db")
+    assert "is not running" in docker("exec", "-i", "db", "true").stderr
+
+
 def test_run_passes_every_option_on(docker: Run, engine: Engine) -> None:
     """What the vendor's script says on the command line is what the engine shows."""
     options = "--network host --restart unless-stopped --user root --label a=b --cap-add SYS_NICE"

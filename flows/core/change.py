@@ -20,7 +20,8 @@ class Order:
 
     The fields behind `new_token` matter only to the kinds that have them in their form: `reason`, `deep` (fingerprints,
     too), `on_failure`, `confirm` (the cluster's name, typed), `verb` (start, stop, restart),
-    `restore_point` (its id), `rows_since` (what that does not hold, in words), `keep_days` (of restore points; 0: all).
+    `restore_point` (its id), `rows_since` (what that does not hold, in words), `keep_days` (of restore points; 0: all),
+    `require_rehearsal` (not older than so many days; 0: none).
     `require_approval` and `outside_window` belong to every change.
     """
 
@@ -41,6 +42,7 @@ class Order:
     keep_days: int = 0
     require_approval: bool = False
     outside_window: OutsideWindow = "refuse"
+    require_rehearsal: int = 0
 
     @property
     def needs_deployment(self) -> bool:

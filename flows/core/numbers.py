@@ -127,3 +127,24 @@ AUDIT_PAUSE = 0.05
 
 AUDIT_READ = 300.0
 """Audit: seconds for reading a whole log."""
+
+REHEARSAL_MEMORY_GIB = 2
+"""Rehearsal: memory that the new ClickHouse may take; the kernel ends it when it wants more."""
+
+REHEARSAL_MEMORY_LEFT_GIB = 2
+"""Rehearsal: memory that must be available beyond that, else it is refused."""
+
+REHEARSAL_DISK_LEFT_GIB = 1
+"""Rehearsal: room on the data volume that must stay free beside the copy, else it is refused."""
+
+REHEARSAL_BUSY = 0.75
+"""Rehearsal: a load of the last minute above so much for each vCPU refuses it."""
+
+REHEARSAL_CPU_SHARE = 0.25
+"""Rehearsal: the part of the server's CPUs that the new ClickHouse may use; at least half of one."""
+
+REHEARSAL_LIFE = 600
+"""Rehearsal: seconds beyond the settle time-out after which the container ends by itself, whoever is gone by then."""
+
+REHEARSAL_STOP = 60
+"""Rehearsal: seconds that the new ClickHouse has to end by itself before Docker kills it; it holds nobody's data."""

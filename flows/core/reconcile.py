@@ -34,6 +34,7 @@ class Standing:
     script: str = ""
     boot_id: str = ""
     left_open: tuple[ChangeState, ...] = ()
+    rehearsal: tuple[str, str] = ("", "")  # id and data path of one that has something on the server
 
     @property
     def script_runs(self) -> bool:
@@ -50,6 +51,11 @@ class Standing:
         """Whether this change may have stopped or replaced the service."""
         started = self.lock is not None and bool(self.lock.script)
         return started or (self.state is not None and self.state.phase.reached(Phase.STOPPING))
+
+    @property
+    def rehearsal_left(self) -> bool:
+        """Whether a rehearsal left something on the server, and nobody works there any more."""
+        return bool(self.rehearsal[0]) and (self.lock is None or (self.ended and not self.script_runs))
 
     @property
     def ended(self) -> bool:

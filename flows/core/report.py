@@ -56,6 +56,7 @@ class Report:
     way_back: str = ""
     points: str = ""  # the restore points that are kept, as a table
     approval: Approval | None = None
+    rehearsal: str = ""  # what it took and what would not go back, as Markdown
     waits: str = ""  # for what a run waits that did nothing yet
 
 
@@ -64,6 +65,7 @@ def markdown(report: Report) -> str:
     sections = (
         _head(report),
         proved(report.proof, report.downtime),
+        f"## Rehearsal\n\n{report.rehearsal}" if report.rehearsal else "",
         back(report.change, report.way_back) if report.problem else "",
         _steps(report),
         _findings(report),

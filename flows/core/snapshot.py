@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from flows.core.change import ChangeLock
 from flows.core.change_state import ChangeState
 from flows.core.health.seen import Health
+from flows.core.rehearsal import Rehearsal
 from flows.core.restore_point import RestorePoint
 from flows.core.stopped import KnownStop
 
@@ -200,6 +201,7 @@ class Snapshot:
     unfinished: ChangeState | None = None  # of the change that the lock names, where that keeps a folder
     restore_points: tuple[RestorePoint, ...] | None = None  # None: could not be looked for
     health: Health | None = None  # only a health check asks for it
+    rehearsals: tuple[Rehearsal, ...] | None = None  # that the control node remembers; None: not looked for
 
     @property
     def begun(self) -> bool:

@@ -63,6 +63,7 @@ class Wish:
     rows_since: str = ""  # what was written since the restore point, in words
     restore_point: str = ""  # id of the one to roll back to; "": that of the unfinished change, else the newest
     window: Window = field(default_factory=Window)  # when changes may be made
+    require_rehearsal: int = 0  # days that a rehearsal of the wished ClickHouse may be old; 0: none is asked for
 
 
 def pbx_image(snapshot: Snapshot, wish: Wish) -> str:

@@ -23,6 +23,7 @@ from flows.core.facts import (
     script_facts,
     server_questions,
 )
+from flows.core.rehearsal import Rehearsal
 from flows.core.restore_point import RestorePoint
 from flows.core.snapshot import (
     DockerFacts,
@@ -40,13 +41,21 @@ from flows.tasks.look_docker import look_docker
 from flows.tasks.look_hosts import ask_host, look_nodes, same_password
 from flows.tasks.look_pbx import look_pbx
 from flows.tasks.policy import LOOK, told
+from flows.tasks.rehearsal_record import read_rehearsals
 from flows.tasks.script import script_runs
 from flows.tasks.stopped import read_stop
 
 T = TypeVar("T")
 
 _Control = tuple[
-    HostFacts, ScriptFacts, tuple[HostFacts, ...], ChangeLock | None, bool, KnownStop | None, ChangeState | None
+    HostFacts,
+    ScriptFacts,
+    tuple[HostFacts, ...],
+    ChangeLock | None,
+    bool,
+    KnownStop | None,
+    ChangeState | None,
+    tuple[Rehearsal, ...],
 ]
 _Points = tuple[RestorePoint, ...] | None
 _Server = tuple[HostFacts, DockerFacts, _Points, tuple[SavedParameters, ...] | None, bool | None, bool | None]
@@ -63,7 +72,7 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         server = in_thread(pool, lambda: _look_server(cluster))
         pbx: Future[PbxFacts] = in_thread(pool, lambda: look_pbx(cluster))
         refuse_at_once(control, server, pbx)
-        control_facts, script, nodes, lock, runs, known_stop, unfinished = control.result()
+        control_facts, script, nodes, lock, runs, known_stop, unfinished, rehearsals = control.result()
         server_facts, docker, points, saved, password_file, password_recorded = server.result()
         pbx_facts = pbx.result()
     snapshot = Snapshot(
@@ -82,6 +91,7 @@ def look(cluster: DataFlowCluster) -> Told[Snapshot]:
         known_stop=known_stop,
         unfinished=unfinished,
         restore_points=points,
+        rehearsals=rehearsals,
     )
     said = f"PBX {pbx_facts.version}, {2 + len(nodes)} hosts, {len(docker.containers or ())} containers on the server"
     return told(Outcome("look", None, said), snapshot)
@@ -106,14 +116,15 @@ def _look_control(cluster: DataFlowCluster) -> _Control:
     address = cluster.private_address or cluster.public_address
     more = control_questions(cluster.script_folder, cluster.script_name, address, cluster.server.user)
     # Each of these is a way there and back, on one connection: at the same time they wait once.
-    with cluster.control.get_client(name="pbx01") as ssh, ThreadPoolExecutor(max_workers=2) as pool:
+    with cluster.control.get_client(name="pbx01") as ssh, ThreadPoolExecutor(max_workers=3) as pool:
         held, stop = in_thread(pool, lambda: _held(ssh)), in_thread(pool, lambda: read_stop(ssh))
+        rehearsals = in_thread(pool, lambda: read_rehearsals(ssh))
         works = same_password(cluster, cluster.control)
         facts, answers = ask_host(ssh, "pbx01", cluster.control, more=more, password_works=works, forwarding=True)
         script = script_facts(cluster.script_folder, cluster.script_name, answers, cluster.server.host_key)
         nodes = look_nodes(cluster, ssh, script, facts)
         lock, runs, unfinished = held.result()
-        return facts, script, nodes, lock, runs, stop.result(), unfinished
+        return facts, script, nodes, lock, runs, stop.result(), unfinished, rehearsals.result()
 
 
 def _held(ssh: SshClient) -> tuple[ChangeLock | None, bool, ChangeState | None]:

@@ -11,6 +11,7 @@ from docker.errors import ImageNotFound
 
 from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
+from flows.core.rehearsal import LABEL as REHEARSAL
 from flows.core.snapshot import Container, DockerFacts, Image
 from flows.errors import AccessDenied, APIError, CommandFailed, Unreachable
 
@@ -54,7 +55,12 @@ def read_docker(client: docker.DockerClient, references: Iterable[str]) -> Docke
         present=True,
         version=str(info.get("ServerVersion") or "") or None,
         root=str(info.get("DockerRootDir") or "") or None,
-        containers=tuple(container(item, images[item["Image"]], devices) for item in described),
+        # A rehearsal's container is no part of the service, though it lies on the data path.
+        containers=tuple(
+            container(item, images[item["Image"]], devices)
+            for item in described
+            if REHEARSAL not in (item["Config"].get("Labels") or {})
+        ),
         images=tuple(image for reference in wanted if (image := asked(reference)) is not None),
     )
 

@@ -41,6 +41,9 @@ RETRIED: dict[str, Any] = {
 LOOK: dict[str, Any] = {**RETRIED, "cache_policy": NO_CACHE, "persist_result": False}
 """A look is always made anew: a remembered "after" would be the "before"."""
 
+ONCE: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+"""A step that is not made again by itself: what it began would be in its own way."""
+
 PREPARE: dict[str, Any] = {
     **RETRIED,
     "persist_result": True,

@@ -71,6 +71,7 @@ def wish_of(cluster: DataFlowCluster, now: float, order: Order, run: str) -> Wis
         keep_days=order.keep_days,
         rows_since=order.rows_since,
         window=window_of(cluster),
+        require_rehearsal=order.require_rehearsal,
     )
 
 

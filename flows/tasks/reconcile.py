@@ -20,6 +20,7 @@ from flows.tasks.change_lock import read_lock, replace_lock
 from flows.tasks.change_state import list_states, read_state, write_state
 from flows.tasks.holder import holder_of
 from flows.tasks.policy import LOOK, told
+from flows.tasks.rehearsal_record import under_way
 from flows.tasks.script import job_state
 
 UNLOCKS = f"{STATE_FOLDER}/unlocks.jsonl"
@@ -30,11 +31,15 @@ UNLOCKS = f"{STATE_FOLDER}/unlocks.jsonl"
 def find_change(cluster: DataFlowCluster) -> Told[Standing]:
     """Read the lock, the state of its change, what its script does, and what Prefect says of its run."""
     with cluster.control.get_client(name="pbx01") as ssh:
+        rehearsal = under_way(ssh)  # before the lock, which a rehearsal holds as long as it has something there
         lock = read_lock(ssh)
         left_open = tuple(state for state in list_states(ssh) if state.phase is not Phase.CLOSED)
         if lock is None:
             said = f"nobody holds the cluster; {len(left_open) or 'no'} changes were left open"
-            return told(Outcome("find-change", None, said), Standing(None, None, Holder("", None), left_open=left_open))
+            return told(
+                Outcome("find-change", None, said),
+                Standing(None, None, Holder("", None), left_open=left_open, rehearsal=rehearsal),
+            )
         change = lock.change or lock.run
         standing = Standing(
             lock,
@@ -43,6 +48,7 @@ def find_change(cluster: DataFlowCluster) -> Told[Standing]:
             job_state(ssh, lock.script)["state"] if lock.script else "",
             ssh.run(["cat", "/proc/sys/kernel/random/boot_id"]).stdout.strip(),
             tuple(state for state in left_open if state.id != change),
+            rehearsal,
         )
     said = f"{lock.holder}, phase {lock.phase}, Prefect: {standing.holder.state}, script: {standing.script or 'none'}"
     return told(Outcome("find-change", None, said), standing)

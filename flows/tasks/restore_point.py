@@ -6,11 +6,9 @@ A pin is a created, never started container: the vendor prunes every image that 
 from __future__ import annotations
 
 import json
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from typing import Any
 
 import docker
@@ -20,7 +18,6 @@ from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
 from flows.core.change_state import Image, Images
 from flows.core.installed import service
-from flows.core.numbers import RESTORE_POINT_WAIT, STATE_FOLDER
 from flows.core.restore_point import (
     PIN_LABEL,
     RestorePoint,
@@ -34,8 +31,9 @@ from flows.core.restore_point import (
 )
 from flows.errors import CommandFailed
 from flows.tasks.look_docker import read_docker
+from flows.tasks.programs import ask_program
 
-_REFUSED, _NO_PROGRAM, _CONFLICT = 3, 127, 409
+_CONFLICT = 409
 
 
 def make_restore_point(
@@ -58,7 +56,7 @@ def make_restore_point(
         described = json.dumps(about(change, recorded, asdict(images)))
         further = _further_disks(ssh, client, cluster.data_path, disks)
         words = (cluster.data_path, new_id(change, time.time()), *further)
-        before = _parse(ssh, _ask(ssh, "restore_point", "make", *words, stdin=described), cluster.data_path)
+        before = _parse(ssh, ask_program(ssh, "restore_point", "make", *words, stdin=described), cluster.data_path)
     for role, image in pinned(images).items():
         _pin(client, before.id, role, image)
     return before
@@ -67,14 +65,14 @@ def make_restore_point(
 def check_restore_point(ssh: SshClient, data_path: str, disks: Sequence[str] = ()) -> str:
     """What stands against making one, "" for nothing; `disks` are folders of the server. ClickHouse may run."""
     try:
-        return "; ".join(_ask(ssh, "restore_point", "check", data_path, *disks)["trouble"])
+        return "; ".join(ask_program(ssh, "restore_point", "check", data_path, *disks)["trouble"])
     except CommandFailed as error:
         return error.answer
 
 
 def list_restore_points(ssh: SshClient, data_path: str) -> tuple[RestorePoint, ...]:
     """Every whole restore point of this data path, the oldest first."""
-    answer = _ask(ssh, "restore_point", "list", data_path)
+    answer = ask_program(ssh, "restore_point", "list", data_path)
     found = [_parse(ssh, values, data_path) for values in answer["points"]]
     return tuple(sorted(found, key=lambda point: (point.made_at, point.id)))
 
@@ -82,7 +80,7 @@ def list_restore_points(ssh: SshClient, data_path: str) -> tuple[RestorePoint, .
 def remove_restore_point(ssh: SshClient, client: docker.DockerClient, point: RestorePoint) -> None:
     """Delete a restore point and its pins; the data that it shares with the service stays."""
     if any(p.id == point.id for p in list_restore_points(ssh, point.data_path)):
-        _ask(ssh, "restore_point", "remove", point.data_path, point.id)
+        ask_program(ssh, "restore_point", "remove", point.data_path, point.id)
     for pin in client.containers.list(all=True, filters={"label": f"{PIN_LABEL}={point.id}"}):
         pin.remove(v=True, force=True)
 
@@ -92,7 +90,7 @@ def put_back(ssh: SshClient, point: RestorePoint) -> dict[str, str]:
 
     The point itself stays; may be called again after a crash half way. Raises `CommandFailed` with the reason.
     """
-    answer = _ask(ssh, "restore_point", "put_back", point.data_path, point.id)
+    answer = ask_program(ssh, "restore_point", "put_back", point.data_path, point.id)
     return {str(folder): str(renamed) for folder, renamed in answer["renamed"].items()}
 
 
@@ -102,14 +100,14 @@ def opened(ssh: SshClient, point: RestorePoint) -> bool | None:
     Anything written, made or removed below the folder counts: an engine that starts always does that.
     """
     try:
-        return bool(_ask(ssh, "restore_point", "opened", point.data_path, point.id)["opened"])
+        return bool(ask_program(ssh, "restore_point", "opened", point.data_path, point.id)["opened"])
     except CommandFailed:
         return None
 
 
 def rows_on_disk(ssh: SshClient, folder: str) -> int | None:
     """Rows of all MergeTree tables in a ClickHouse data folder, counted without a server; `None`: not to be told."""
-    rows = _ask(ssh, "rows_on_disk", folder)["rows"]
+    rows = ask_program(ssh, "rows_on_disk", folder)["rows"]
     return None if rows is None else int(rows)
 
 
@@ -156,22 +154,3 @@ def _parse(ssh: SshClient, values: Mapping[str, Any], data_path: str) -> Restore
     except (KeyError, TypeError, ValueError) as error:
         hint = f"Look at {data_path}/.dataflow-restore on the server; nothing there was changed."
         raise CommandFailed(ssh.where, "reading a restore point", str(error), hint) from error
-
-
-def _ask(ssh: SshClient, program: str, *words: str, stdin: str = "") -> dict[str, Any]:
-    """Run one of our programs on the server, always the one of this version, and read its answer."""
-    place = f"{STATE_FOLDER}/{program}.py"
-    text = files("flows.remote").joinpath(f"{program}.py").read_text()
-    # One call instead of three: the service is down meanwhile. `head` leaves the rest of the input to the program.
-    put = f"umask 077; mkdir -p {STATE_FOLDER}; head -c {len(text.encode())} > {place}.$$ && mv -f {place}.$$ {place}"
-    command = f"{put} && exec python3 {place} {shlex.join(words)}"
-    answer = ssh.run(command, sudo=True, stdin=text + stdin, check=False, timeout=RESTORE_POINT_WAIT)
-    tried = f"{program} {words[0]}"
-    if answer.exit_code == _REFUSED:
-        hint = "Nothing was changed. Settle the cause, then press Retry."
-        raise CommandFailed(ssh.where, tried, str(json.loads(answer.stdout)["refused"]), hint, _REFUSED)
-    if answer.exit_code != 0:
-        said = (answer.stderr or answer.stdout).strip().splitlines()
-        hint = "It may be run again." if answer.exit_code != _NO_PROGRAM else "Install it there: apt install python3."
-        raise CommandFailed(ssh.where, tried, said[-1] if said else "no output", hint, answer.exit_code)
-    return dict(json.loads(answer.stdout))

@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.core.change import ChangeLock
 from flows.core.change_state import Image, Images
+from flows.core.rehearsal import Rehearsal
 from flows.core.restore_point import RestorePoint
 from flows.core.snapshot import Image as LocalImage
 from flows.core.snapshot import Snapshot
@@ -54,6 +55,16 @@ def running(version: str, label: str = "") -> Snapshot:
 RECORDED = replace(SAVED, values={**SAVED.values, "DB_IMG": "portsip/clickhouse:24.8"})
 GONE = replace(POINT, images=replace(OLD, clickhouse=replace(OLD.clickhouse, digest="")))
 
+ASKED = wish(clickhouse_image="portsip/clickhouse:26.3", require_rehearsal=7)
+REHEARSED = Rehearsal("h1", NOW - 3600, True, "portsip/clickhouse:26.3", "sha256:6", "", "25.8", "26.3", "well", "r1")
+
+
+def remembering(*rehearsals: Rehearsal, there: str = "") -> Snapshot:
+    """The healthy cluster that remembers these, perhaps with the wished image on its server, by this id."""
+    images = (LocalImage("portsip/clickhouse:26.3", there, ()),) if there else ()
+    return replace(with_docker(images=images), rehearsals=rehearsals)
+
+
 # id, snapshot, wish, words of the message
 ENGINE: list[tuple[str, Snapshot, Wish, str]] = [
     (
@@ -82,6 +93,22 @@ ENGINE: list[tuple[str, Snapshot, Wish, str]] = [
         "more than the year that ClickHouse promises to jump over",
     ),
     ("host.python", with_server(python=False), wish(), "dataflow01 has no python3"),
+    ("rehearsal.not-running", with_docker(containers=(DATAFLOW,)), wish(), "there is no ClickHouse container on"),
+    (
+        "rehearsal.not-running",
+        with_docker(containers=(replace(CLICKHOUSE, running=False), DATAFLOW)),
+        wish(),
+        f"{CLICKHOUSE.name} is not running",
+    ),
+    ("rehearsal.image-unknown", SNAPSHOT, wish(clickhouse_image=""), "the block names no ClickHouse image"),
+    ("upgrade.not-rehearsed", remembering(), ASKED, "no rehearsal of portsip/clickhouse:26.3"),
+    ("upgrade.not-rehearsed", remembering(REHEARSED, there="sha256:7"), ASKED, "(sha256:7) is recorded"),
+    (
+        "upgrade.not-rehearsed",
+        remembering(replace(REHEARSED, passed=False, said="5 rows lost")),
+        ASKED,
+        "failed: 5 rows lost",
+    ),
     ("rollback.no-restore-point", keeping(), CONFIRMED, "There are: none"),
     (
         "rollback.no-restore-point",
@@ -115,6 +142,12 @@ FINE: list[tuple[str, Snapshot, Wish]] = [
     ("clickhouse.untested-jump", running("24.8"), wish()),
     ("clickhouse.untested-jump", SNAPSHOT, wish()),
     ("host.python", SNAPSHOT, wish()),
+    ("rehearsal.not-running", SNAPSHOT, wish()),
+    ("rehearsal.image-unknown", SNAPSHOT, wish()),
+    ("upgrade.not-rehearsed", remembering(), replace(ASKED, require_rehearsal=0)),
+    ("upgrade.not-rehearsed", remembering(REHEARSED), ASKED),
+    ("upgrade.not-rehearsed", remembering(REHEARSED, there="sha256:6"), ASKED),
+    ("upgrade.not-rehearsed", remembering(there=CLICKHOUSE.image_id), ASKED),
     ("rollback.no-restore-point", keeping(OLDER, POINT), CONFIRMED),
     ("rollback.no-restore-point", replace(keeping(OLDER, POINT), lock=LOCK), CONFIRMED),
     ("rollback.not-confirmed", keeping(POINT), CONFIRMED),
@@ -135,6 +168,8 @@ UNKNOWN: list[tuple[str, Snapshot, Wish]] = [
     ("clickhouse.downgrade", with_docker(containers=None), wish()),
     ("clickhouse.untested-jump", running("latest"), wish()),
     ("host.python", with_server(python=None), wish()),
+    ("rehearsal.not-running", with_docker(containers=None), wish()),
+    ("upgrade.not-rehearsed", replace(SNAPSHOT, rehearsals=None), ASKED),
     ("rollback.no-restore-point", replace(SNAPSHOT, restore_points=None), CONFIRMED),
     ("rollback.pbx-version", keeping(POINT, base=with_pbx(version=None)), CONFIRMED),
     (

@@ -53,6 +53,14 @@ CASES: list[tuple[Standing, dict[str, str], Next, str]] = [
 ]
 
 
+def test_what_a_rehearsal_left_goes_when_nobody_works_there() -> None:
+    """Not while its run, or a script, may still be at work."""
+    left = ("20270101T000000Z-r1", "/var/lib/portsip")
+    for standing, expected in ((FREE, True), (DEAD, True), (ALIVE, False), (replace(DEAD, script="running"), False)):
+        assert replace(standing, rehearsal=left).rehearsal_left is expected
+        assert not standing.rehearsal_left
+
+
 def test_what_is_decided_in_each_case() -> None:
     """Who holds the lock counts as alive until Prefect or the lock itself says otherwise."""
     for standing, typed, expected, said in CASES:

@@ -109,7 +109,8 @@ class FlowRun:
         module, _, name = entrypoint.rpartition(".")
         self._flow, self._entrypoint = getattr(import_module(module), name), entrypoint
         reference = {"$ref": {"block_document_slug": f"data-flow-cluster/{block.name}"}}
-        stored = {"cluster": reference, "dry_run": False, "requested_by": "a test", **parameters}
+        for_real = {"dry_run": False} if "dry_run" in self._flow.parameters.properties else {}
+        stored = {"cluster": reference, **for_real, "requested_by": "a test", **parameters}
         self._parameters = {**stored, "cluster": block}
         with get_client(sync_client=True) as client:
             flow_id = client.create_flow(self._flow)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.sandbox.clickhouse import ensure_engine
 from tests.sandbox.docker_database import write_configuration
 
 HERE = Path(__file__).parent
+DROP_INS = "/etc/clickhouse-server/config.d/"
 PYTHON = (sys.executable, "-S", "-E", "-I")
 
 
@@ -54,6 +56,7 @@ class Job:
     environment: dict[str, str]
     folders: dict[str, Path]  # path inside the container -> folder of this machine
     own: Path
+    humble: bool = False  # with the least weight of CPU
 
     def folder(self, inside: str) -> Path:
         """The folder behind a path of the container; without a bind it dies with the container."""
@@ -132,8 +135,13 @@ def _start_clickhouse(job: Job, around: Surroundings) -> Child:
         folder.mkdir(parents=True, exist_ok=True)
     port = around.clickhouse_port
     config = write_configuration(job.own, data, log, port, job.version, job.environment)
+    for place, file in job.folders.items():
+        if place.startswith(DROP_INS):
+            (job.own / "config.d").mkdir(exist_ok=True)
+            shutil.copyfile(file, job.own / "config.d" / place.removeprefix(DROP_INS))
     library = ensure_engine(job.version)
-    return Child([*PYTHON, str(HERE / "docker_run_clickhouse.py"), str(library), str(config)], job.own)
+    argv = [*PYTHON, str(HERE / "docker_run_clickhouse.py"), str(library), str(config)]
+    return Child(["nice", "-n", "19", *argv] if job.humble else argv, job.own)
 
 
 def _start_dataflow(job: Job, around: Surroundings) -> Child:

@@ -217,6 +217,12 @@ def _list(words: list[str]) -> int:
     return 0
 
 
+def _exec(words: list[str]) -> int:
+    from docker_cli_exec import execute  # type: ignore[import-not-found]
+
+    return int(execute(words))
+
+
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "version": _version,
     "info": _info,
@@ -224,6 +230,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "pull": _pull,
     "run": _run,
     "create": _create,
+    "exec": _exec,
     "logs": _logs,
     "start": lambda words: _stop(words, "start"),
     "stop": _stop,

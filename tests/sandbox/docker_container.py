@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ from tests.sandbox.containers import Child, Job, Surroundings, start_child
 from tests.sandbox.docker_faults import Faults
 from tests.sandbox.docker_images import LocalImage
 from tests.sandbox.docker_settings import HealthCheck, Settings
+from tests.sandbox.prefect_server import free_port
 
 NEVER = 0.0
+LEAST_SHARES = 16
+"""Below so many shares of CPU (of 1024, docker's usual) a container's process is as nice as can be."""
 
 
 class Container:
@@ -39,6 +43,8 @@ class Container:
         self.exit_code, self.restarts, self.error = 0, 0, ""
         self.health: HealthCheck | None = settings.new_health_check()
         self.restarting = False
+        self.alone = settings.host.get("NetworkMode") == "none"
+        self._own_port = free_port() if self.alone else 0
         self._folder, self._around, self._faults = folder / self.id, around, faults
         self._child: Child | None = None
         self._lock = threading.RLock()
@@ -49,6 +55,11 @@ class Container:
     def image_id(self) -> str:
         """The id of the image that it was created from."""
         return self.image.id
+
+    @property
+    def port(self) -> int:
+        """The port of this machine that is its ClickHouse port: the host's, unless it has no network but its own."""
+        return self._own_port or self._around().clickhouse_port
 
     @property
     def running(self) -> bool:
@@ -91,11 +102,13 @@ class Container:
         self._folder.mkdir(parents=True, exist_ok=True)
         remote = self.image.remote
         binds = self._faults.folders(self.name, self.settings.binds, self._folder)
-        self._faults.before_start(remote.version, binds)
-        job = Job(remote.kind, remote.version, self.settings.command, self.settings.environment, binds, self._folder)
+        if not self.alone:  # else it is no service, and what it is given may be shared with one
+            self._faults.before_start(remote.version, binds)
+        said, humble = self.settings, 0 < int(self.settings.host.get("CpuShares") or 0) < LEAST_SHARES
+        job = Job(remote.kind, remote.version, said.command, said.environment, binds, self._folder, humble)
         self.health = self.settings.new_health_check()
         self.started_at = time.time()
-        self._child = start_child(job, self._around())
+        self._child = start_child(job, replace(self._around(), clickhouse_port=self.port))
         if self._dies_with() is not None:
             self._child.signal(signal.SIGKILL)
 
@@ -148,7 +161,7 @@ class Container:
         if self.image.remote.kind != "clickhouse":
             return (self._folder / "ready").exists()
         try:
-            url = f"http://127.0.0.1:{self._around().clickhouse_port}/ping"
+            url = f"http://127.0.0.1:{self.port}/ping"
             with urllib.request.urlopen(url, timeout=2) as answer:
                 return bool(answer.status == 200)
         except OSError:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from tests.sandbox.containers import LiveCalls, Surroundings
 from tests.sandbox.docker_container import Container
+from tests.sandbox.docker_exec import Execs
 from tests.sandbox.docker_faults import Faults
 from tests.sandbox.docker_http import Answer, DockerFault, DockerSocket, Request, without_version
 from tests.sandbox.docker_images import Images, LocalImage
@@ -56,6 +57,7 @@ class Engine:
         self.lock = threading.RLock()
         self.closing = threading.Event()
         self._containers: dict[str, Container] = {}
+        self.execs = Execs()
         self.images = Images(self.registry, self._uses_of, self.closing)
         # A unix socket's path has about 100 characters, a test's folder is often longer.
         self._folder = Path(tempfile.mkdtemp(prefix="sandbox-docker-"))

@@ -8,6 +8,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,12 +39,16 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One answer: JSON, bytes, or a stream of JSON lines."""
+    """One answer: JSON, bytes, a stream of JSON lines, or a function that takes the connection over."""
 
     status: int
     body: Any = None
 
 
+_UPGRADED = (
+    b"HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.raw-stream\r\n"
+    b"Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
+)
 Respond = Callable[[str, str, dict[str, str], Any, dict[str, str]], Answer]
 
 
@@ -84,6 +89,13 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_DELETE = do_HEAD = do_PUT = _serve
 
     def _send(self, answer: Answer) -> None:
+        if callable(answer.body):  # the connection is the caller's from here on, as `docker exec` wants it
+            self.close_connection = True
+            self.wfile.write(_UPGRADED)
+            answer.body(self.rfile, self.wfile)
+            with suppress(OSError):  # whoever still waits for the caller's words need not any more
+                self.connection.shutdown(socket.SHUT_RDWR)
+            return
         stream = isinstance(answer.body, Iterator)
         data = b"" if stream or answer.body is None else self._encoded(answer.body)
         self.send_response(answer.status)

@@ -145,6 +145,21 @@ def _kill(engine: Engine, request: Request) -> Answer:
     return Answer(204)
 
 
+@_route("POST", "/containers/([^/]+)/exec")
+def _exec(engine: Engine, request: Request) -> Answer:
+    return Answer(201, {"Id": engine.execs.make(engine.container(request.parts[0]), request.body["Cmd"]).id})
+
+
+@_route("POST", "/exec/([^/]+)/start")
+def _exec_start(engine: Engine, request: Request) -> Answer:
+    return Answer(101, engine.execs.get(request.parts[0]).run)
+
+
+@_route("GET", "/exec/([^/]+)/json")
+def _exec_inspect(engine: Engine, request: Request) -> Answer:
+    return Answer(200, engine.execs.get(request.parts[0]).describe())
+
+
 @_route("POST", "/containers/([^/]+)/wait")
 def _wait(engine: Engine, request: Request) -> Answer:
     return Answer(200, {"Error": None, "StatusCode": engine.container(request.parts[0]).wait()})

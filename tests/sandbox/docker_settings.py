@@ -88,7 +88,8 @@ def read_settings(body: Json, below: Callable[[str], Path], shown: Callable[[str
     pairs = [bind.split(":")[:2] for bind in host.get("Binds") or []]
     pairs += [[m["Source"], m["Target"]] for m in host.get("Mounts") or [] if m.get("Type") == "bind"]
     for source, _ in pairs:
-        below(source).mkdir(parents=True, exist_ok=True)
+        if not below(source).exists():
+            below(source).mkdir(parents=True)
     policy = host.get("RestartPolicy") or {}
     return Settings(
         body=body,

@@ -39,8 +39,8 @@ def run(host: Host, channel: paramiko.Channel, command: str) -> None:
             start_new_session=True,
         ) as process,
     ):
-        # The Engine API of `docker system dial-stdio` counts its bytes: nothing is taken out of it.
-        raw = "dial-stdio" in command
+        # The Engine API of `docker system dial-stdio` and HTTP in `docker exec` count their bytes: none is taken.
+        raw = "dial-stdio" in command or "docker exec -i" in command
         readers = [
             threading.Thread(target=_pass_on, args=(host, stream, send, raw), daemon=True)
             for stream, send in ((process.stdout, channel.sendall), (process.stderr, channel.sendall_stderr))

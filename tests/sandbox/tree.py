@@ -39,6 +39,7 @@ MemFree:        @MEMORY_KIB@ kB
 MemAvailable:   @MEMORY_KIB@ kB
 SwapTotal:       4194300 kB
 """,
+    "proc/loadavg": "0.21 0.18 0.12 1/412 4242\n",
     "proc/uptime": "734112.20 5794112.88\n",
     "proc/sys/kernel/random/boot_id": "@BOOT_ID@\n",
 }
@@ -75,7 +76,9 @@ def _install_programs(root: Path) -> None:
         _write_program(root / "bin" / name, f"{start} '{PROGRAMS / program}' \"$@\"")
     # Only the standard library, as on a server. A disk can be full for it: nothing else makes files of ours there.
     full = f"[[ ! -f $SANDBOX_ROOT/etc/sandbox-full-disk ]] || PYTHONPATH='{PROGRAMS / 'full_disk'}'"
-    python = f"{full} exec '{sys.executable}' \"$@\"\nexec '{sys.executable}' -S \"$@\""
+    # Files are given to another user by one program only; this host has but one.
+    one = f"[[ $* != *rehearsal.py* ]] || PYTHONPATH='{PROGRAMS / 'one_user'}' exec '{sys.executable}' \"$@\""
+    python = f"{one}\n{full} exec '{sys.executable}' \"$@\"\nexec '{sys.executable}' -S \"$@\""
     _write_program(root / "bin" / "python3", python)
 
 

@@ -10,6 +10,6 @@ import pytest
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
-        for part in ("going_back", "installing", "leaving", "meeting", "serving", "upgrading", "words")
+        for part in ("going_back", "installing", "leaving", "meeting", "rehearsing", "serving", "upgrading", "words")
     )
 )

@@ -15,7 +15,7 @@ from flows.core.audit.sheet import Audit
 from flows.core.window import Window
 
 CONTROLS = ("start", "stop", "restart")
-CHANGES = ("install", "upgrade", "recreate", *CONTROLS, "remove", "rollback", "reconcile")
+CHANGES = ("install", "upgrade", "recreate", *CONTROLS, "remove", "rollback", "rehearse", "reconcile")
 """Every kind of change, as records call them."""
 
 

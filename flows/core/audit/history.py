@@ -19,6 +19,7 @@ KINDS = {
     "control-data-flow": "start, stop or restart",
     "remove-data-flow": "remove",
     "rollback-data-flow": "rollback",
+    "rehearse-upgrade-data-flow": "rehearse",
     "reconcile-data-flow": "reconcile",
 }
 """The flows that write records, and their kinds; runs of other flows on the same server are none of our business."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flows.core import fit, unsettled
+from flows.core import fit, rehearsal_room, unsettled
 from flows.core.audit import disagree
 from flows.core.change import Order
 from flows.core.findings import Finding, Level
@@ -18,6 +18,7 @@ from flows.core.preflight import (
     machine,
     network,
     pbx,
+    rehearse,
     replace,
     rollback,
     service,
@@ -34,6 +35,7 @@ OTHER_FINDINGS = {
     "preflight.not-lowerable": Level.WARNING,
     **unsettled.FINDINGS,
     **fit.FINDINGS,
+    **rehearsal_room.FINDINGS,
     **disagree.FINDINGS,
 }
 
@@ -119,8 +121,23 @@ RULES_REMOVE: tuple[Rule, ...] = (
 RULES_REPLACE: tuple[Rule, ...] = (*RULES_LOOK, *replace.RULES, service.outside_window)
 """Before an upgrade or a recreate: the same, and a running service whose parameters are known."""
 
-RULES_UPGRADE: tuple[Rule, ...] = (*RULES_REPLACE, *engine.UPGRADE_RULES)
+RULES_UPGRADE: tuple[Rule, ...] = (*RULES_REPLACE, *engine.UPGRADE_RULES, rehearse.not_rehearsed)
 """Before an upgrade: the same, and a ClickHouse that may open the data."""
+
+RULES_REHEARSE: tuple[Rule, ...] = (
+    network.address_missing,
+    account.sudo,
+    containers.docker_unusable,
+    containers.shared,
+    containers.data_path_differs,
+    containers.mount_differs,
+    disks.data_device,
+    disks.docker_room,
+    service.script_runs,
+    *rehearse.RULES,
+    *engine.UPGRADE_RULES,
+)
+"""Before a rehearsal: what could read the wrong data, or has no place for the image; the service is not touched."""
 
 RULES_RECREATE: tuple[Rule, ...] = (*RULES_REPLACE, *engine.RECREATE_RULES)
 """Before a recreate: the same for the recorded ClickHouse."""
@@ -178,6 +195,7 @@ __all__ = [
     "RULES_INSTALL",
     "RULES_LOOK",
     "RULES_RECREATE",
+    "RULES_REHEARSE",
     "RULES_REMOVE",
     "RULES_REPLACE",
     "RULES_ROLLBACK",

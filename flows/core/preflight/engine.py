@@ -64,7 +64,8 @@ def recorded_older(snapshot: Snapshot, wish: Wish) -> str | None:
 @rule(
     "clickhouse.untested-jump",
     level=Level.WARNING,
-    hint="No test of these flows makes this jump. The restore point is the way back; try a copy of the data first.",
+    hint="No test of these flows makes this jump. Run rehearse-upgrade-data-flow first; the restore point is the way "
+    "back.",
     guide=UPGRADE,
 )
 def untested_jump(snapshot: Snapshot, wish: Wish) -> str | None:

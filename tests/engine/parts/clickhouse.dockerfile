@@ -1,6 +1,8 @@
 ARG BASE
 FROM $BASE
 RUN groupadd --gid 101 clickhouse && useradd --no-create-home --uid 101 --gid 101 clickhouse
+# As in the vendor's image: a container may run as any user.
+RUN install -d -m 777 /etc/clickhouse-server /var/log/clickhouse-server
 ARG VERSION
 COPY engine /usr/lib/clickhouse
 COPY program /usr/local/lib/clickhouse

@@ -1,0 +1,48 @@
+"""What the steps of a rehearsal saw: the copy as it was made, what the new engine read, what became of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.core.change_state import Image
+from flows.core.data.snapshot import DataSnapshot
+from flows.core.rehearsal import Setting
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy as it was made: `before` is the live data, `reference` what the copy of it holds; sizes in bytes."""
+
+    name: str
+    gid: int
+    before: DataSnapshot
+    reference: DataSnapshot
+    linked: int
+    linked_bytes: int
+    copied_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the new engine made of the copy: what it read, or why it could not; seconds until every table was loaded."""
+
+    image: Image
+    data: DataSnapshot | None
+    trouble: str
+    seconds: float
+    memory: int = 0
+    settings: tuple[Setting, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What became of the files that copy and server share: how many were looked at, and how many read.
+
+    `used` are the bytes of disk that the copy and what was written into it took beside them.
+    """
+
+    files: int
+    digested: int
+    differing: tuple[str, ...]
+    used: int

@@ -1,0 +1,156 @@
+"""What a rehearsal costs a server that works: `python -m tests.bench.rehearsal_cost [ROWS] [ROUNDS]`.
+
+A writer inserts into ClickHouse 24.8 as fast as it can, beside ROWS call records. Times with and without a rehearsal
+of 25.8 take turns; each rehearsal is compared with the quiet times before and after it. Wanted: the writer loses
+nothing and is slowed by at most 10 %. What is on the server in reality has a higher priority than the rest of this
+machine (as root), so that neither the worker's part nor other programs are measured; the new engine has the least of
+the server's, as Docker's CPU weight gives it there.
+"""
+
+from __future__ import annotations
+
+import http.client
+import multiprocessing
+import os
+import re
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.sharedctypes import Synchronized
+from typing import Any
+
+from tests import conftest  # noqa: F401 - first of all: a Prefect home of its own
+from tests.sandbox.world import World
+
+CHUNK, BLOCK, QUIET, SERVER_FIRST = 1_000_000, 50_000, 20.0, 5
+MAKE = """CREATE TABLE {name} (call_id String, tenant LowCardinality(String), caller String,
+started_at DateTime('UTC'), talk_seconds UInt32, cost Decimal(12, 4))
+ENGINE = MergeTree PARTITION BY toYYYYMM(started_at) ORDER BY (tenant, started_at)"""
+PARTS = """SELECT count(), formatReadableSize(sum(bytes_on_disk)) FROM system.parts
+WHERE table = 'history' AND active"""
+FILL = """INSERT INTO history SELECT concat('c-', toString(number)), concat('tenant-', toString(number % 20)),
+toString(cityHash64(number)), toDateTime('2025-01-01 00:00:00', 'UTC') + number % 31536000, number % 600, number % 97
+FROM numbers({first}, {rows})"""
+COLUMNS = ("time to make the copy", "time until every table was loaded", "disk", "memory")
+
+
+def write(port: int, password: str, written: Synchronized[int]) -> None:
+    """Insert blocks over one connection, one after another; counts the rows that were acknowledged."""
+    with suppress(PermissionError):
+        os.nice(-SERVER_FIRST)
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    rows = "".join(f"w-{n}\ttenant-{n % 20}\t{n}\t{1767225600 + n}\t{n % 600}\t1.5\n" for n in range(BLOCK)).encode()
+    headers = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": password}
+    while True:
+        line.request("POST", "/?query=INSERT%20INTO%20live%20FORMAT%20TSV", rows, headers)
+        answer = line.getresponse()
+        if answer.read() or answer.status != 200:
+            raise SystemExit(f"an insert was refused: HTTP {answer.status}")
+        written.value += BLOCK
+
+
+@contextmanager
+def writing(world: World) -> Iterator[Synchronized[int]]:
+    """A writer in a process of its own."""
+    start = multiprocessing.get_context("spawn")
+    written: Synchronized[int] = start.Value("q", 0)
+    password = re.findall(r"password=(\S+)", world.server.path("/var/lib/portsip/dataflow/system.ini").read_text())[0]
+    process = start.Process(target=write, args=(world.clickhouse_port, password, written), daemon=True)
+    process.start()
+    try:
+        while not written.value:
+            time.sleep(0.05)
+        yield written
+    finally:
+        process.kill()
+        process.join()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time in which the writer worked: seconds, and rows that it wrote in each."""
+
+    seconds: float
+    rate: float
+
+
+@contextmanager
+def watched(written: Synchronized[int], spans: list[Span]) -> Iterator[None]:
+    """Note how fast the writer is meanwhile."""
+    began, before = time.monotonic(), written.value
+    yield
+    seconds = time.monotonic() - began
+    spans.append(Span(seconds, (written.value - before) / seconds))
+
+
+def rehearse(world: World) -> dict[str, str]:
+    """One rehearsal; what its report says of its cost."""
+    from flows.rehearse import rehearse_upgrade_data_flow
+    from tests.flows.conftest import read_run
+    from tests.flows.story_support import block_of
+
+    words: dict[str, Any] = {"lowered": ["rehearsal.server-busy"], "return_state": True}
+    run = read_run(rehearse_upgrade_data_flow(block_of(world), "a benchmark", **words))
+    if run.ended != "COMPLETED":
+        raise SystemExit(f"the rehearsal failed: {run.message}")
+    cells = (line.split("|") for line in run.report.splitlines() if line.startswith("| "))
+    return {cell[1].strip(): cell[2].strip() for cell in cells if cell[1].strip() in COLUMNS}
+
+
+def measure(world: World, rounds: int) -> None:
+    """Quiet times and rehearsals in turn, one line each."""
+    quiet: list[Span] = []
+    busy: list[Span] = []
+    slowed = []
+    with writing(world) as written:
+        time.sleep(10)  # until the writer's first merges are at work
+        for number in range(rounds):
+            with watched(written, quiet):
+                time.sleep(QUIET)
+            with watched(written, busy):
+                said = rehearse(world)
+            with watched(written, quiet):
+                time.sleep(QUIET)
+            usual = statistics.mean(span.rate for span in quiet[-2:])
+            slowed.append(100 * (1 - busy[-1].rate / usual))
+            cost = "  ".join(f"{said.get(name, '?'):>10}" for name in COLUMNS)
+            load = os.getloadavg()[0]
+            print(
+                f"{number + 1:>5}  {busy[-1].seconds:>6.1f} s  {cost}  {usual:>9,.0f}  {busy[-1].rate:>9,.0f}  "
+                f"{slowed[-1]:>6.1f} %  {load:>5.1f}",
+                flush=True,
+            )
+    there = int(world.ask("SELECT count() FROM live"))
+    # Its last insert was cut off, and may have arrived without an answer.
+    lost = max(0, written.value - there)
+    print(f"slowed by {statistics.median(slowed):.1f} % (median), from {min(slowed):.1f} to {max(slowed):.1f} %")
+    print(f"acknowledged {written.value:,} rows, found {there:,}: {lost:,} lost")
+
+
+def main(rows: int, rounds: int) -> None:
+    """Fill the table, then measure."""
+    with suppress(PermissionError):
+        os.nice(-SERVER_FIRST)
+    with World(installed="24.8", history_rows=20_000) as world:
+        for name in ("history", "live"):
+            world.ask(MAKE.format(name=name))
+        for first in range(0, rows, CHUNK):
+            world.ask(FILL.format(first=first, rows=min(CHUNK, rows - first)))
+        parts, size = world.ask(PARTS).split("\t")
+        print(f"{rows:,} rows in {parts} parts, {size}, on {os.cpu_count()} CPUs")
+        print("round     whole        copy      loaded        disk      memory    rows/s  with it   slowed    load")
+        os.nice(SERVER_FIRST)  # from here on: what is the worker's; the writer starts at the server's again
+        from prefect.testing.utilities import prefect_test_harness
+
+        with prefect_test_harness(server_startup_timeout=180):
+            measure(world, rounds)
+
+
+if __name__ == "__main__":
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000,
+        int(sys.argv[2]) if len(sys.argv) > 2 else 3,
+    )

@@ -1,0 +1,27 @@
+"""A rehearsal that is cancelled while the new ClickHouse is at work: it clears up in the seconds that it has."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.support import FlowRun, lock_of, wait_until
+from tests.sandbox.saved_blocks import save
+from tests.sandbox.world import World
+from tests.stories.rehearsing import BUSY, containers_of, nothing_is_left, remembered
+
+pytestmark = pytest.mark.matrix
+
+
+def test_a_cancelled_rehearsal_leaves_nothing(prefect_server: str) -> None:
+    """No container, copy, link or lock; the report says that it was cancelled, and nothing counts as rehearsed."""
+    with World(installed="24.8", history_rows=2_000) as world:
+        block = save(world, "sandbox")
+        cancelled = FlowRun(block, entrypoint="flows.rehearse.rehearse_upgrade_data_flow", lowered=[BUSY])
+        with cancelled.process(prefect_server) as process:
+            wait_until(lambda: "rehearsal" in containers_of(block), "the container of the copy")
+            process.terminate()
+            process.wait(120)
+        nothing_is_left(world, block)
+        assert lock_of(world) == {}
+        assert remembered(world) == []
+        assert "cancelled" in cancelled.read().report.splitlines()[0]
