@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 
 from tests import conftest  # noqa: F401 - first of all: a Prefect home of its own
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="how often each contestant does the job")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without one")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server of a benchmark stays when it is ended
     if unknown := set(options.names) - set(BENCHMARKS):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     met = [run(name, options.full, options.rounds) for name in options.names or BENCHMARKS]
