@@ -21,7 +21,7 @@ from blocks.pbx import PbxApi
 from blocks.ssh import SshHost
 from flows.operating.clusters import OURS, clusters, for_cluster, main, ours, title
 from tests.sandbox.saved_blocks import schemas_made_once
-from tests.test_deployments import FILE, POOL
+from tests.test_deployments import FILE, pool  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[1]
 
@@ -55,11 +55,10 @@ def named(said: str, word: str) -> set[str]:
 
 
 @pytest.mark.matrix
+@pytest.mark.usefixtures("pool")
 def test_a_cluster_is_a_block_and_one_command(prefect_server: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Its own deployment of every flow refuses wrong parameters; with its block gone, one command removes them."""
     with get_client(sync_client=True) as client:
-        body = {"name": "on-premises", "type": "process", "base_job_template": POOL}
-        client.request("POST", "/work_pools/", json=body)
         save_cluster("prod-eu")
         said = command(prefect_server, "add", "prod-eu")
         assert said.count("deployed ") == len(for_cluster(FILE, "prod-eu")), said
