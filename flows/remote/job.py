@@ -25,7 +25,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, Optional, Tuple  # noqa: UP035
 
-from transcript import Log, read_log  # type: ignore[import-not-found]  # beside this file, also on the control node
+try:
+    from flows.remote.transcript import Log, read_log
+except ImportError:  # on the control node they lie beside each other
+    from transcript import Log, read_log  # type: ignore[import-not-found,no-redef]
 
 PAUSE = 0.2
 MOST_AT_ONCE = 65536

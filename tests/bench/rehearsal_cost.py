@@ -1,20 +1,24 @@
-"""What a rehearsal costs a server that works: `python -m tests.bench.rehearsal_cost [ROWS] [ROUNDS]`.
+"""What a rehearsal costs a server that works: `python -m tests.bench.rehearsal_cost [ROWS] [ROUNDS] [--lab]`.
 
 A writer inserts into ClickHouse 24.8 as fast as it can, beside ROWS call records. Times with and without a rehearsal
 of 25.8 take turns; each rehearsal is compared with the quiet times before and after it. Wanted: the writer loses
-nothing and is slowed by at most 10 %. What is on the server in reality has a higher priority than the rest of this
-machine (as root), so that neither the worker's part nor other programs are measured; the new engine has the least of
-the server's, as Docker's CPU weight gives it there.
+nothing and is slowed by at most 10 %.
+
+In the cluster in a box all of it shares the cores; what is on the server in reality has a higher priority than the rest
+of this machine (as root), the new engine the least of the server's. With `--lab` the server, on real parts, has one
+core of its own, on which Docker's CPU weights hold, and the worker and Prefect have the others: as in reality, where
+the worker is another machine, but with a quarter of the cores that the guide asks of a server.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import multiprocessing
 import os
 import re
+import socket
 import statistics
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +27,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from tests import conftest  # noqa: F401 - first of all: a Prefect home of its own
+from tests.sandbox.vendor import VARIANTS
 from tests.sandbox.world import World
 
 CHUNK, BLOCK, QUIET, SERVER_FIRST = 1_000_000, 50_000, 20.0, 5
@@ -37,11 +42,21 @@ FROM numbers({first}, {rows})"""
 COLUMNS = ("time to make the copy", "time until every table was loaded", "disk", "memory")
 
 
-def write(port: int, password: str, written: Synchronized[int]) -> None:
-    """Insert blocks over one connection, one after another; counts the rows that were acknowledged."""
-    with suppress(PermissionError):
-        os.nice(-SERVER_FIRST)
+def write(port: int, password: str, written: Synchronized[int], inside: int = 0) -> None:
+    """Insert blocks over one connection, one after another; counts the rows that were acknowledged.
+
+    `inside` is a process of the lab's Data Flow container, as whose neighbour the writer works; 0: in the box.
+    """
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    if inside:
+        from tests.bench.cores import join
+        from tests.engine.namespaces import within
+
+        join(inside)
+        line.sock = within(inside, lambda: socket.create_connection(("127.0.0.1", port), timeout=60))
+    else:
+        with suppress(PermissionError):
+            os.nice(-SERVER_FIRST)
     rows = "".join(f"w-{n}\ttenant-{n % 20}\t{n}\t{1767225600 + n}\t{n % 600}\t1.5\n" for n in range(BLOCK)).encode()
     headers = {"X-ClickHouse-User": "default", "X-ClickHouse-Key": password}
     while True:
@@ -53,12 +68,13 @@ def write(port: int, password: str, written: Synchronized[int]) -> None:
 
 
 @contextmanager
-def writing(world: World) -> Iterator[Synchronized[int]]:
+def writing(world: World, inside: int) -> Iterator[Synchronized[int]]:
     """A writer in a process of its own."""
     start = multiprocessing.get_context("spawn")
     written: Synchronized[int] = start.Value("q", 0)
     password = re.findall(r"password=(\S+)", world.server.path("/var/lib/portsip/dataflow/system.ini").read_text())[0]
-    process = start.Process(target=write, args=(world.clickhouse_port, password, written), daemon=True)
+    port = 8123 if inside else world.clickhouse_port
+    process = start.Process(target=write, args=(port, password, written, inside), daemon=True)
     process.start()
     try:
         while not written.value:
@@ -100,12 +116,12 @@ def rehearse(world: World) -> dict[str, str]:
     return {cell[1].strip(): cell[2].strip() for cell in cells if cell[1].strip() in COLUMNS}
 
 
-def measure(world: World, rounds: int) -> None:
+def measure(world: World, rounds: int, inside: int) -> None:
     """Quiet times and rehearsals in turn, one line each."""
     quiet: list[Span] = []
     busy: list[Span] = []
     slowed = []
-    with writing(world) as written:
+    with writing(world, inside) as written:
         time.sleep(10)  # until the writer's first merges are at work
         for number in range(rounds):
             with watched(written, quiet):
@@ -130,27 +146,47 @@ def measure(world: World, rounds: int) -> None:
     print(f"acknowledged {written.value:,} rows, found {there:,}: {lost:,} lost")
 
 
-def main(rows: int, rounds: int) -> None:
-    """Fill the table, then measure."""
+@contextmanager
+def in_the_box() -> Iterator[tuple[World, int]]:
+    """The server among the processes of this machine."""
     with suppress(PermissionError):
         os.nice(-SERVER_FIRST)
     with World(installed="24.8", history_rows=20_000) as world:
+        os.nice(SERVER_FIRST)  # from here on: what is the worker's; the writer starts at the server's again
+        yield world, 0
+
+
+@contextmanager
+def in_the_lab() -> Iterator[tuple[World, int]]:
+    """The server on a core of its own, and a process of its Data Flow container."""
+    from tests.bench.cores import keep_apart, process_of
+    from tests.engine.lab import Lab
+
+    with Lab(installed="24.8", history_rows=20_000) as lab:
+        keep_apart(lab)
+        yield lab, process_of(lab, VARIANTS[lab.variant].writer)
+
+
+def main(rows: int, rounds: int, lab: bool) -> None:
+    """Fill the table, then measure."""
+    with (in_the_lab if lab else in_the_box)() as (world, inside):
         for name in ("history", "live"):
             world.ask(MAKE.format(name=name))
         for first in range(0, rows, CHUNK):
             world.ask(FILL.format(first=first, rows=min(CHUNK, rows - first)))
         parts, size = world.ask(PARTS).split("\t")
-        print(f"{rows:,} rows in {parts} parts, {size}, on {os.cpu_count()} CPUs")
+        print(f"{rows:,} rows in {parts} parts, {size}, on {1 if lab else os.cpu_count()} CPUs")
         print("round     whole        copy      loaded        disk      memory    rows/s  with it   slowed    load")
-        os.nice(SERVER_FIRST)  # from here on: what is the worker's; the writer starts at the server's again
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=180):
-            measure(world, rounds)
+            measure(world, rounds, inside)
 
 
 if __name__ == "__main__":
-    main(
-        int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000,
-        int(sys.argv[2]) if len(sys.argv) > 2 else 3,
-    )
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.rehearsal_cost")
+    parser.add_argument("rows", type=int, nargs="?", default=10_000_000)
+    parser.add_argument("rounds", type=int, nargs="?", default=3)
+    parser.add_argument("--lab", action="store_true", help="on real parts, the server on a core of its own")
+    asked = parser.parse_args()
+    main(asked.rows, asked.rounds, asked.lab)

@@ -64,6 +64,7 @@ class Browser:
         )
         button = group.locator("fieldset button").filter(has_not_text="Add").first
         for _ in range(5):  # the form may draw itself anew meanwhile, and the list is gone
+            expect(self.page.get_by_role("option")).to_have_count(0)  # the list of another field closes in its time
             button.click()
             with suppress(TimeoutError):
                 self.page.get_by_role("option", name=option, exact=True).click(timeout=SLOW / 12)
