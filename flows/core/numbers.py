@@ -143,6 +143,12 @@ REHEARSAL_BUSY = 0.75
 REHEARSAL_CPU_SHARE = 0.25
 """Rehearsal: the part of the server's CPUs that the new ClickHouse may use; at least half of one."""
 
+REHEARSAL_WEIGHT = 102
+"""Rehearsal: CPU weight of the new ClickHouse where Docker gives others 1024: of busy cores it gets a tenth of theirs.
+
+With the least weight (2) it got nothing for a minute of a core that was busy all the time, and counted as not ready.
+"""
+
 REHEARSAL_LIFE = 600
 """Rehearsal: seconds beyond the settle time-out after which the container ends by itself, whoever is gone by then."""
 

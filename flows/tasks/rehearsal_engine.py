@@ -17,7 +17,7 @@ from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
 from flows.core.change import Outcome, Told
 from flows.core.change_state import Image
-from flows.core.numbers import REHEARSAL_LIFE, REHEARSAL_MEMORY_GIB, REHEARSAL_STOP, SETTLE_POLL
+from flows.core.numbers import REHEARSAL_LIFE, REHEARSAL_MEMORY_GIB, REHEARSAL_STOP, REHEARSAL_WEIGHT, SETTLE_POLL
 from flows.core.redact import redact
 from flows.core.rehearsal import CHANGED_DEFAULTS, LABEL, UID, Setting, container_name, folder
 from flows.core.rehearsal_seen import Copy, Opened
@@ -76,7 +76,7 @@ def _start(cluster: DataFlowCluster, client: docker.DockerClient, copy: Copy, cp
         mem_limit=REHEARSAL_MEMORY_GIB << 30,
         memswap_limit=REHEARSAL_MEMORY_GIB << 30,
         nano_cpus=int(cpus * 1e9),
-        cpu_shares=2,  # the least: the live server goes first
+        cpu_shares=REHEARSAL_WEIGHT,  # the live server goes first
         # Nobody in there can ever become the owner of a file. The image's program may ask for these three.
         cap_drop=["ALL"],
         cap_add=["NET_ADMIN", "SYS_NICE", "IPC_LOCK"],

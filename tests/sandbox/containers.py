@@ -56,7 +56,7 @@ class Job:
     environment: dict[str, str]
     folders: dict[str, Path]  # path inside the container -> folder of this machine
     own: Path
-    humble: bool = False  # with the least weight of CPU
+    nice: int = 0
 
     def folder(self, inside: str) -> Path:
         """The folder behind a path of the container; without a bind it dies with the container."""
@@ -141,7 +141,7 @@ def _start_clickhouse(job: Job, around: Surroundings) -> Child:
             shutil.copyfile(file, job.own / "config.d" / place.removeprefix(DROP_INS))
     library = ensure_engine(job.version)
     argv = [*PYTHON, str(HERE / "docker_run_clickhouse.py"), str(library), str(config)]
-    return Child(["nice", "-n", "19", *argv] if job.humble else argv, job.own)
+    return Child(["nice", "-n", str(job.nice), *argv] if job.nice else argv, job.own)
 
 
 def _start_dataflow(job: Job, around: Surroundings) -> Child:

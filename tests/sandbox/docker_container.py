@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import signal
@@ -20,8 +21,12 @@ from tests.sandbox.docker_settings import HealthCheck, Settings
 from tests.sandbox.prefect_server import free_port
 
 NEVER = 0.0
-LEAST_SHARES = 16
-"""Below so many shares of CPU (of 1024, docker's usual) a container's process is as nice as can be."""
+USUAL_SHARES = 1024
+
+
+def niceness(shares: int) -> int:
+    """How nice a process is that has so many of docker's shares of CPU: each step is a quarter less weight."""
+    return max(0, min(19, round(math.log(USUAL_SHARES / shares, 1.25))))
 
 
 class Container:
@@ -104,8 +109,8 @@ class Container:
         binds = self._faults.folders(self.name, self.settings.binds, self._folder)
         if not self.alone:  # else it is no service, and what it is given may be shared with one
             self._faults.before_start(remote.version, binds)
-        said, humble = self.settings, 0 < int(self.settings.host.get("CpuShares") or 0) < LEAST_SHARES
-        job = Job(remote.kind, remote.version, said.command, said.environment, binds, self._folder, humble)
+        said, nice = self.settings, niceness(int(self.settings.host.get("CpuShares") or USUAL_SHARES))
+        job = Job(remote.kind, remote.version, said.command, said.environment, binds, self._folder, nice)
         self.health = self.settings.new_health_check()
         self.started_at = time.time()
         self._child = start_child(job, replace(self._around(), clickhouse_port=self.port))
