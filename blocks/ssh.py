@@ -15,7 +15,7 @@ from blocks.mask import no_mask
 from blocks.pem import repair_pem
 from blocks.rejected import refuse_if_rejected, remember_rejected
 from blocks.ssh_client import SshClient, answered, translated
-from blocks.ssh_connection import connect
+from blocks.ssh_connection import connect, hang_up
 
 
 class SshHost(Block):
@@ -105,7 +105,7 @@ class SshHost(Block):
                 self._sign_in(transport, where)
             yield SshClient(where, transport, self.sudo_password, self.command_timeout)
         finally:
-            transport.close()
+            hang_up(transport)
 
     def _sign_in(self, transport: paramiko.Transport, where: str) -> None:
         # One attempt by one method: no agent, no key search, so that a wrong block cannot lock an account.

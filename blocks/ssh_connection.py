@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import paramiko
@@ -28,10 +29,16 @@ def connect(host: str, port: int, timeout: float, through: SshClient | None = No
         if not transport.initial_kex_done:  # paramiko returns as if nothing were wrong when the time is over
             raise TimeoutError("the SSH server did not finish its greeting in time")
     except BaseException:
-        transport.close()
+        hang_up(transport)
         raise
     transport.set_keepalive(KEEP_ALIVE)
     return transport
+
+
+def hang_up(transport: paramiko.Transport) -> None:
+    """End it; that the connection below it has broken, and cannot be told any more, is no error of its own."""
+    with suppress(EOFError, OSError, paramiko.SSHException):
+        transport.close()
 
 
 def _socket(host: str, port: int, timeout: float) -> socket.socket:
