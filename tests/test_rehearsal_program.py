@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +146,32 @@ def test_what_the_new_engine_removes_from_its_copy_is_compared_all_the_same(port
     for place in copy_of(portsip).rglob("data.bin"):
         place.unlink()
     assert asked("compare", portsip, NAME)["differing"] == []
+
+
+def test_the_parts_of_a_stopped_server_are_shared_themselves(portsip: Path) -> None:
+    """Not what it was writing; what the new engine removes is compared as well, without FREEZE."""
+    shutil.rmtree(portsip / "clickhouse" / "data" / "shadow")
+    (portsip / "clickhouse" / "data" / "status").write_text("PID: 1")
+    before = everything(portsip)
+    made = asked("make_at_rest", portsip, NAME, UID)
+    assert made["parts"] == {f"/store/6db/{table(portsip).name}": ["all_1_1_0", "all_2_2_0"]}
+    assert made["linked"] == 12
+    assert {name: told for name, told in everything(portsip).items() if name in before} == before
+    for place in copy_of(portsip).rglob("data.bin"):
+        place.unlink()
+    assert asked("compare", portsip, NAME)["differing"] == []
+    shutil.rmtree(table(portsip) / "all_1_1_0")
+    assert "somebody started ClickHouse" in asked("compare", portsip, NAME)["refused"]
+
+
+def test_a_server_that_runs_is_not_taken_for_a_stopped_one(portsip: Path) -> None:
+    """It holds the lock of its status file."""
+    status = portsip / "clickhouse" / "data" / "status"
+    status.write_text("PID: 1")
+    with status.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert "still runs" in asked("make_at_rest", portsip, NAME, UID)["refused"]
+    assert not copy_of(portsip).exists()
 
 
 def test_removing_takes_what_is_ours_by_name_and_nothing_else(portsip: Path) -> None:

@@ -55,8 +55,19 @@ def reference(before: DataSnapshot, after: DataSnapshot, parts: Mapping[str, Seq
         # What a frozen part was merged from proves what is in it.
         rest = (part for (key, name), part in known.items() if key == table.key and name not in names)
         held += [replace(part, active=False) for part in rest if any(_below(each, part) for each in frozen)]
-    tables = tuple(_at_rest(counted.get(table.uuid, table)) for table in after.tables)
-    return replace(after, tables=tables, parts=tuple(held), waiting=())
+    return on_disk(replace(after, tables=tuple(counted.get(t.uuid, t) for t in after.tables), parts=tuple(held)))
+
+
+def on_disk(data: DataSnapshot) -> DataSnapshot:
+    """The same without rows that are in memory only, and that come and go while the service serves."""
+    return replace(data, tables=tuple(map(_at_rest, data.tables)), waiting=())
+
+
+def set_aside(data: DataSnapshot) -> str:
+    """Which parts the service's own ClickHouse could not read of a copy that had nothing set aside; "" when none."""
+    named = [f"{d.database}.{d.table} {d.name} ({d.reason or 'no reason told'})" for d in data.detached]
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    return f"ClickHouse {data.version} itself sets aside: {', '.join(named[:5])}{more}" if named else ""
 
 
 def _of(table: DataTable, parts: Mapping[str, Sequence[str]]) -> Sequence[str]:

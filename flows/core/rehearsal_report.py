@@ -8,7 +8,7 @@ from flows.core.installed import service
 from flows.core.numbers import REHEARSAL_MEMORY_GIB
 from flows.core.plan import Plan, Step
 from flows.core.rehearsal import Setting, one_way
-from flows.core.rehearsal_seen import Copy, Opened, Shared
+from flows.core.rehearsal_seen import Copy, Held, Opened, Shared
 from flows.core.snapshot import Snapshot
 from flows.core.wish import Wish
 from flows.core.words import duration, size, table
@@ -17,11 +17,16 @@ from flows.core.words import duration, size, table
 def plan(snapshot: Snapshot, wish: Wish, lowered: tuple[str, ...]) -> Plan:
     """The ordered steps of rehearsing in this world."""
     found, image = service(snapshot.docker, wish.data_path), wish.clickhouse_image
-    database = found.clickhouse.name if found.clickhouse else "no container"
+    database, stopped = ("no container", False)
+    if found.clickhouse:
+        database, stopped = found.clickhouse.name, not found.clickhouse.running
+    meanwhile = f"{database} {'is stopped' if stopped else 'serves'}"
+    old = Step("open-with-old", f"open the copy with the image of {database}, to know what has to be found", True)
     steps = (
         Step("room", "see whether the server has disk, memory and time to spare", False),
-        Step("pull-image", f"pull {image} while the service goes on", True),
-        Step("copy-data", f"link a copy of {wish.data_path}/clickhouse/data beside it while {database} serves", True),
+        Step("pull-image", f"pull {image} while the service is left alone", True),
+        Step("copy-data", f"link a copy of {wish.data_path}/clickhouse/data beside it while {meanwhile}", True),
+        *((old,) if stopped else ()),
         Step("open-copy", f"open the copy with {image}, alone, without network, and read every table", True),
         Step("compare-shared", "look at every file that copy and service share: none was written", False),
         Step("verify-row-counts", "compare every table, part by part, with what the copy holds", False),
@@ -30,12 +35,14 @@ def plan(snapshot: Snapshot, wish: Wish, lowered: tuple[str, ...]) -> Plan:
     )
     ids = tuple((f"image {each.reference}", each.id) for each in snapshot.docker.images or ())
     containers = tuple((f"container {each.name}", each.image_id) for each in found.containers)
-    known = (("lowered", ",".join(sorted(lowered))),)
+    known = (("lowered", ",".join(sorted(lowered))), ("clickhouse", meanwhile))
     return Plan("rehearse", f"rehearse {wish.data_path} {image}", steps, (*known, *ids, *containers))
 
 
-def section(copy: Copy, opened: Opened, shared: Shared, cpus: float) -> str:
+def section(copy: Copy, held: Held, opened: Opened, shared: Shared, cpus: float) -> str:
     """The section of the report."""
+    running = held.before.version
+    stopped = f"was stopped; what the copy holds is what ClickHouse {running} read of it, in a container like the other"
     memory = size(opened.memory) if opened.memory else "not known"
     rows = (
         ("time to make the copy", duration(copy.seconds), f"{copy.linked:,} files, {size(copy.linked_bytes)}, linked"),
@@ -47,8 +54,9 @@ def section(copy: Copy, opened: Opened, shared: Shared, cpus: float) -> str:
             "unwritten",
             f"{shared.files:,} compared by inode, size, time; {shared.digested:,} by content",
         ),
+        ("the service", "untouched", shared.live or stopped),
     )
-    return "\n\n".join((table(("what it took", "", ""), rows), _one_way(opened.settings, copy.before.version)))
+    return "\n\n".join((table(("what it took", "", ""), rows), _one_way(opened.settings, running)))
 
 
 def _one_way(settings: Sequence[Setting] | None, running: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ except ImportError:  # on the server it lies beside
 
 # Of the running server alone, or what its own programs put aside; the new engine makes what it needs of them.
 LEFT_OUT = {"status", "shadow", "tmp", "cores", "preprocessed_configs", "metadata_dropped", "backups", "coordination"}
+PART = re.compile(r"(?!tmp_|delete_tmp_).+(_\d+){3,4}")
 WHOLE, SAMPLE, MOST_READ = 1 << 20, 64 << 10, 64 << 20  # bytes: files read as a whole, else both ends; in all
 
 
@@ -36,6 +38,14 @@ def kept(data: Path) -> Iterator[tuple[str, bool]]:
             wanted = entry.name == "deduplication_logs" if parts else bool(inside) or entry.name not in LEFT_OUT
             if stat.S_ISDIR(found.st_mode) and wanted:
                 waiting.append(f"{inside}/{entry.name}")
+
+
+def parts_in(data: Path) -> Iterator[tuple[str, str]]:
+    """The folder of every MergeTree table, and the name of each of its parts; not what was being written."""
+    for inside, parts in kept(data):
+        for entry, found in entries_of(f"{data}{inside}") if parts else ():
+            if stat.S_ISDIR(found.st_mode) and PART.fullmatch(entry.name):
+                yield inside, entry.name
 
 
 def plain(folder: str, top: bool) -> dict[str, os.stat_result]:

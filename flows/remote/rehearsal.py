@@ -1,11 +1,12 @@
-"""A copy of the data of a ClickHouse that serves, made where it is, for another one to open (clickhouse.md 5).
+"""A copy of the data of a ClickHouse, made where it is, for another one to open (clickhouse.md 5).
 
     room DATA_PATH MEMINFO LOADAVG   what a copy would cost, and what the server has to spare
     make DATA_PATH ID UID            make it, of what FREEZE left under ID's name; its folders and copies belong to UID
+    make_at_rest DATA_PATH ID UID    the same of the parts themselves: ClickHouse is stopped, and cannot start meanwhile
     compare DATA_PATH ID             whether a file that copy and server share was written to
     remove DATA_PATH [ID...]         remove the copy and what FREEZE left, of these; without an ID of all
 
-A copy lies in DATA_PATH/.dataflow-rehearsal/ID. What FREEZE linked is linked once more: these files belong to another
+A copy lies in DATA_PATH/.dataflow-rehearsal/ID. Files of parts are linked: they belong to another
 user than UID and nobody but their owner may write to them, so the kernel keeps UID's engine from it. One JSON line
 answers; a refusal is {"refused": why}, exit code 3. `linked_copy.py` and `restore_point.py` lie beside this program.
 """
@@ -17,17 +18,17 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 try:
-    from flows.remote.linked_copy import Copy, content, kept, plain
-    from flows.remote.restore_point import Refused, entries_of
+    from flows.remote.linked_copy import Copy, content, kept, parts_in, plain
+    from flows.remote.restore_point import RUNS, Refused, entries_of, locked
 except ImportError:  # on the server they lie beside
-    from linked_copy import Copy, content, kept, plain  # type: ignore[import-not-found,no-redef]
-    from restore_point import Refused, entries_of  # type: ignore[import-not-found,no-redef]
+    from linked_copy import Copy, content, kept, parts_in, plain  # type: ignore[import-not-found,no-redef]
+    from restore_point import RUNS, Refused, entries_of, locked  # type: ignore[import-not-found,no-redef]
 
 COPIES, SHADOW = ".dataflow-rehearsal", "dataflow_rehearsal_"
 # The new engine merges nothing there: a merge would take disk and time of the server that serves.
@@ -67,21 +68,28 @@ def room(data_path: Path, memory: str, load: str) -> dict[str, Any]:
     return {**told, **found_free, "memory": available, "load": float(Path(load).read_text().split()[0])}
 
 
-def parts_in(shadow: Path) -> Iterator[tuple[str, str]]:
-    """The folder of every table that FREEZE linked, and the name of each of its parts."""
-    for place in sorted((*shadow.glob("store/*/*/*"), *shadow.glob("data/*/*/*"))):
-        yield f"/{place.parent.relative_to(shadow)}", place.name
-
-
 def make(data_path: Path, name: str, uid: str) -> dict[str, Any]:
-    """Make the copy, and a folder for logs beside it."""
-    data, shadow, place = data_of(data_path), frozen(data_path, name), data_path / COPIES / name
+    """Make the copy of what FREEZE left."""
+    shadow = frozen(data_path, name)
+    found = sorted((*shadow.glob("store/*/*/*"), *shadow.glob("data/*/*/*")))
+    return made(data_path, name, uid, shadow, [(f"/{place.parent.relative_to(shadow)}", place.name) for place in found])
+
+
+def make_at_rest(data_path: Path, name: str, uid: str) -> dict[str, Any]:
+    """Make the copy of the parts themselves."""
+    data = data_of(data_path)
+    with locked(data / "status", RUNS):
+        return made(data_path, name, uid, data, list(parts_in(data)))
+
+
+def made(data_path: Path, name: str, uid: str, source: Path, found: list[tuple[str, str]]) -> dict[str, Any]:
+    """Make the copy, of these parts by table and name, and a folder for logs beside it."""
+    data, place = data_of(data_path), data_path / COPIES / name
     if place.exists():
         raise Refused(f"{place} is there already")
     (data_path / COPIES).mkdir(mode=0o700, exist_ok=True)
     place.mkdir(mode=0o700)
-    found = list(parts_in(shadow))
-    files = (file for table, part in found for _, file in entries_of(f"{shadow}{table}/{part}"))
+    files = (file for table, part in found for _, file in entries_of(f"{source}{table}/{part}"))
     gid = next((file.st_gid for file in files if stat.S_ISREG(file.st_mode)), data.stat().st_gid)
     copy = Copy(place / "data", int(uid), gid)
     for inside, parts in kept(data):
@@ -90,7 +98,7 @@ def make(data_path: Path, name: str, uid: str) -> dict[str, Any]:
         if parts:
             copy.folder(f"{inside}/detached")
     for table, part in found:
-        copy.part(shadow, f"{table}/{part}")
+        copy.part(source, f"{table}/{part}")
     Copy(place / "log", int(uid), gid).folder("")
     (place / "rehearsal.xml").write_text(DROP_IN)
     os.chown(place / "rehearsal.xml", int(uid), gid)
@@ -102,13 +110,18 @@ def make(data_path: Path, name: str, uid: str) -> dict[str, Any]:
 
 
 def compare(data_path: Path, name: str) -> dict[str, Any]:
-    """Look at every shared file again, through the links of FREEZE, which no engine of a copy can take away."""
-    shadow, place, differing = frozen(data_path, name), data_path / COPIES / name, []
+    """Look at every shared file again, by its other link, which no engine of a copy can take away."""
+    place, differing = data_path / COPIES / name, []
+    shadow = frozen(data_path, name)
+    source = shadow if shadow.is_dir() else data_of(data_path)
     shared = json.loads((place / "shared.json").read_text())
     for inside, inode, size, time, digest in shared:
-        found = os.stat(f"{shadow}{inside}")  # noqa: PTH116
+        try:
+            found = os.stat(f"{source}{inside}")  # noqa: PTH116
+        except FileNotFoundError:
+            raise Refused(f"{source}{inside} is gone: somebody started ClickHouse or removed it meanwhile") from None
         same = (found.st_ino, found.st_size, found.st_mtime_ns) == (inode, size, time)
-        if not same or (digest and content(f"{shadow}{inside}", size)[0] != digest):
+        if not same or (digest and content(f"{source}{inside}", size)[0] != digest):
             differing.append(inside)
     used = sum(file.stat().st_size for file in place.rglob("*") if file.is_file() and file.stat().st_nlink == 1)
     digested = sum(bool(each[4]) for each in shared)
@@ -130,7 +143,7 @@ def remove(data_path: Path, *names: str) -> dict[str, Any]:
 
 
 VERBS: dict[str, Callable[..., dict[str, Any]]]
-VERBS = {"room": room, "make": make, "compare": compare, "remove": remove}
+VERBS = {"room": room, "make": make, "make_at_rest": make_at_rest, "compare": compare, "remove": remove}
 
 if __name__ == "__main__":
     os.umask(0o077)

@@ -22,11 +22,12 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 POINTS, MARKER, ROOM, INODES = ".dataflow-restore", "point.json", 64 << 20, 1000  # bytes, inodes that must be left
+RUNS = "ClickHouse still runs on the data folder"
 # Of a part only these are linked: written once. Others (txn_version.txt is rewritten) and what is unknown are copied.
 IMMUTABLE = re.compile(
     r".+\.(bin|c?mrk[234]?|c?idx2?|dat|vidx|stats|gin_\w+)|serialization\.json"
@@ -121,35 +122,34 @@ def check(data_path: Path, *disks: str) -> dict[str, Any]:
             told["copied"] += not linked
     free = os.statvfs(data_path)
     needs = [("bytes", free.f_bavail * free.f_frsize, told["copied_bytes"] + ROOM)]
-    needs += (
-        [("inodes", free.f_favail, told["copied"] + INODES)] if free.f_files else []
-    )  # some file systems count none
-    told["trouble"] = [
-        f"{data_path}: {has} {what} are free, {need} are needed" for what, has, need in needs if has < need
-    ]
-    return told
+    if free.f_files:  # some file systems count none
+        needs.append(("inodes", free.f_favail, told["copied"] + INODES))
+    short = [f"{has} {what} are free, {need} are needed" for what, has, need in needs if has < need]
+    return {**told, "trouble": [f"{data_path}: {each}" for each in short]}
+
+
+@contextmanager
+def locked(place: Path, busy: str) -> Iterator[None]:
+    """Hold the lock of a file, where there is one; refuse with what `busy` says when somebody else holds it."""
+    with place.open() if place.exists() else nullcontext() as file:
+        try:
+            if file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(busy) from None
+        yield
 
 
 @contextmanager
 def alone(data_path: Path) -> Iterator[None]:
     """Nobody else works on the points, and no server can be started on the data while this works."""
     (data_path / POINTS).mkdir(mode=0o700, exist_ok=True)
-    ours, theirs, held = data_path / POINTS / "lock", data_path / "clickhouse" / "data" / "status", []
-    busy = {ours: "another run works on the restore points", theirs: "ClickHouse still runs on the data folder"}
-    try:
-        ours.touch(0o600)
-        for place in filter(Path.exists, busy):  # a server that runs has a status file, and holds its lock
-            held.append(os.open(place, os.O_RDONLY))
-            try:
-                fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Refused(busy[place]) from None
+    (ours := data_path / POINTS / "lock").touch(0o600)
+    theirs = data_path / "clickhouse" / "data" / "status"  # a server that runs has it, and holds its lock
+    with locked(ours, "another run works on the restore points"), locked(theirs, RUNS):
         for left in (data_path / POINTS).glob("*.gone"):  # of a removal that was cut short
             shutil.rmtree(left)
         yield
-    finally:
-        for descriptor in held:
-            os.close(descriptor)
 
 
 def read(place: Path) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from prefect import get_run_logger, task
 
@@ -13,12 +14,13 @@ from blocks.cluster import DataFlowCluster
 from blocks.ssh_client import SshClient
 from flows.core.change import Outcome, Told
 from flows.core.data import questions
+from flows.core.data.compare import compare
 from flows.core.data.snapshot import DataSnapshot
 from flows.core.findings import Finding, errors, lower
 from flows.core.numbers import STATE_FOLDER
-from flows.core.rehearsal import LABEL, UID, frozen_name, reference
+from flows.core.rehearsal import LABEL, UID, frozen_name, on_disk, reference
 from flows.core.rehearsal_room import Room, unfit
-from flows.core.rehearsal_seen import Copy, Shared
+from flows.core.rehearsal_seen import Copy, Held, Shared
 from flows.core.words import duration, size
 from flows.errors import APIError, CommandFailed, PreflightFailed, VerificationFailed
 from flows.tasks.data import read_data
@@ -51,15 +53,13 @@ def look_for_room(cluster: DataFlowCluster, vcpu: int, lowered: Sequence[str]) -
 
 
 @task(name="copy-data", task_run_name="copy-data", **ONCE)
-def copy_data(cluster: DataFlowCluster, name: str) -> Told[Copy]:
+def copy_data(cluster: DataFlowCluster, name: str) -> Told[tuple[Copy, Held]]:
     """Link every part of every MergeTree table where it is, and copy the rest, while ClickHouse goes on serving.
 
     The tables are read before and after. Raises `VerificationFailed` for a ClickHouse that is not ready.
     """
     began = time.monotonic()
-    with cluster.control.get_client(name="pbx01") as control:
-        control.write(UNDER_WAY, json.dumps({"id": name, "data_path": cluster.data_path}))
-    with cluster.server.get_client(name="server") as ssh:
+    with _under_way(cluster, name) as ssh:
         with cluster.clickhouse.get_client(ssh, cluster.data_path) as clickhouse:
             if trouble := gate(clickhouse):
                 raise VerificationFailed(ssh.where, "looking at ClickHouse", trouble, "Press Retry in a minute.")
@@ -67,19 +67,38 @@ def copy_data(cluster: DataFlowCluster, name: str) -> Told[Copy]:
             _refuse_disks(ssh, before)
             _freeze(clickhouse, frozen_name(name))
             after = read_data(clickhouse)
-        made = ask_program(ssh, _PROGRAM, "make", cluster.data_path, name, str(UID), beside=_BESIDE)
-    copy = Copy(
-        name,
-        int(made["gid"]),
-        before,
-        reference(before, after, made["parts"]),
-        int(made["linked"]),
-        int(made["linked_bytes"]),
-        int(made["copied_bytes"]),
-        time.monotonic() - began,
-    )
+        copy = _make(cluster, ssh, "make", name, began)
+    return told(_copied(copy), (copy, Held(before, reference(before, after, copy.parts))))
+
+
+@task(name="copy-data", task_run_name="copy-data", **ONCE)
+def copy_stopped(cluster: DataFlowCluster, name: str) -> Told[Copy]:
+    """The same of a ClickHouse that is stopped, from its files; it cannot be started in these seconds."""
+    began = time.monotonic()
+    with _under_way(cluster, name) as ssh:
+        copy = _make(cluster, ssh, "make_at_rest", name, began)
+    return told(_copied(copy), copy)
+
+
+@contextmanager
+def _under_way(cluster: DataFlowCluster, name: str) -> Iterator[SshClient]:
+    """The server, after it is written down that something of this rehearsal may be on it."""
+    with cluster.control.get_client(name="pbx01") as control:
+        control.write(UNDER_WAY, json.dumps({"id": name, "data_path": cluster.data_path}))
+    with cluster.server.get_client(name="server") as ssh:
+        yield ssh
+
+
+def _make(cluster: DataFlowCluster, ssh: SshClient, verb: str, name: str, began: float) -> Copy:
+    made = ask_program(ssh, _PROGRAM, verb, cluster.data_path, name, str(UID), beside=_BESIDE)
+    linked, linked_bytes, copied_bytes = (int(made[key]) for key in ("linked", "linked_bytes", "copied_bytes"))
+    seconds = time.monotonic() - began
+    return Copy(name, int(made["gid"]), made["parts"], linked, linked_bytes, copied_bytes, seconds)
+
+
+def _copied(copy: Copy) -> Outcome:
     said = f"{copy.linked:,} files, {size(copy.linked_bytes)}, by hard links; {size(copy.copied_bytes)} copied; "
-    return told(Outcome("copy-data", True, f"{said}in {duration(copy.seconds)}"), copy)
+    return Outcome("copy-data", True, f"{said}in {duration(copy.seconds)}")
 
 
 _TABLES = """
@@ -106,11 +125,15 @@ def _refuse_disks(ssh: SshClient, data: DataSnapshot) -> None:
 
 
 @task(name="compare-shared", task_run_name="compare-shared", **LOOK)
-def compare_shared(cluster: DataFlowCluster, name: str) -> Told[Shared]:
-    """Look at every shared file again: the same inode, size and time, and content as far as it was read."""
+def compare_shared(cluster: DataFlowCluster, name: str, serving: DataSnapshot | None) -> Told[Shared]:
+    """Look at every shared file again: the same inode, size and time, and content as far as it was read.
+
+    `serving` is what a ClickHouse that serves held at the start: its tables are read once more, too.
+    """
     with cluster.server.get_client(name="server") as ssh:
         answer = ask_program(ssh, _PROGRAM, "compare", cluster.data_path, name, beside=_BESIDE)
-    shared = Shared(**{**answer, "differing": tuple(answer["differing"])})
+        live = _still_there(cluster, ssh, serving) if serving else ""
+    shared = Shared(**{**answer, "differing": tuple(answer["differing"])}, live=live)
     if shared.differing:
         listed = ", ".join(shared.differing[:3])
         get_run_logger().error("Files of the server were WRITTEN: %s", listed)
@@ -118,7 +141,17 @@ def compare_shared(cluster: DataFlowCluster, name: str) -> Told[Shared]:
         said = f"{len(shared.differing)} shared files are not as they were: {listed}"
         raise VerificationFailed(ssh.where, "comparing the shared files", said, hint)
     said = f"{shared.files:,} shared files have their inode, size and time; the content of {shared.digested:,} was read"
-    return told(Outcome("compare-shared", None, said), shared)
+    return told(Outcome("compare-shared", None, f"{said}; {live}" if live else said), shared)
+
+
+def _still_there(cluster: DataFlowCluster, ssh: SshClient, before: DataSnapshot) -> str:
+    """How the live tables compare with what they held before; whatever the cause, a loss is not passed over."""
+    with cluster.clickhouse.get_client(ssh, cluster.data_path) as clickhouse:
+        verdict = compare(on_disk(before), on_disk(read_data(clickhouse)))
+    if verdict.failed:
+        hint = "The rehearsal writes nothing there. Find out who did, before anything else is changed."
+        raise VerificationFailed(ssh.where, "reading the live tables once more", verdict.summary, hint)
+    return f"in its own tables: {verdict.summary}"
 
 
 @task(name="remove-rehearsal", task_run_name="remove-rehearsal", **LOOK)

@@ -19,10 +19,10 @@ from flows.core.change import Outcome, Told
 from flows.core.change_state import Image
 from flows.core.numbers import REHEARSAL_LIFE, REHEARSAL_MEMORY_GIB, REHEARSAL_STOP, REHEARSAL_WEIGHT, SETTLE_POLL
 from flows.core.redact import redact
-from flows.core.rehearsal import CHANGED_DEFAULTS, LABEL, UID, Setting, container_name, folder
-from flows.core.rehearsal_seen import Copy, Opened
+from flows.core.rehearsal import CHANGED_DEFAULTS, LABEL, UID, Setting, container_name, folder, on_disk, set_aside
+from flows.core.rehearsal_seen import Copy, Held, Opened
 from flows.core.words import duration, size
-from flows.errors import APIError, CommandFailed, Unreachable
+from flows.errors import APIError, CommandFailed, Unreachable, VerificationFailed
 from flows.tasks.data import read_data
 from flows.tasks.look_docker import read_docker
 from flows.tasks.policy import ONCE, told
@@ -38,21 +38,41 @@ def open_copy(cluster: DataFlowCluster, copy: Copy, cpus: float) -> Told[Opened]
 
     That it does not start or load is an answer, not an error. Raises `Unreachable` when the server cannot be reached.
     """
-    password = SecretStr(secrets.token_urlsafe(24))  # of this container only: nobody else ever needs it
-    with cluster.server.get_client(name="server") as ssh, cluster.docker.get_client(ssh) as client:
-        image = _image(client, cluster.clickhouse_image)
-        began = time.monotonic()
-        container = _start(cluster, client, copy, cpus, password)
-        try:
-            opened = _read(cluster, ssh, client, copy, image, password, began)
-        finally:
-            client.api.stop(container, timeout=REHEARSAL_STOP)
+    opened = _open(cluster, copy, cluster.clickhouse_image, cpus)
     if opened.data is None:
         get_run_logger().error("The new ClickHouse could not open the copy: %s", opened.trouble)
         return told(Outcome("open-copy", None, opened.trouble), opened)
     said = f"ClickHouse {opened.data.version} loaded every table after {duration(opened.seconds)}, "
     said += f"with {size(opened.memory)} of memory"
     return told(Outcome("open-copy", None, said), opened)
+
+
+@task(name="open-with-old", task_run_name="open-with-old", **ONCE)
+def open_with_old(cluster: DataFlowCluster, copy: Copy, image: str, cpus: float) -> Told[Held]:
+    """Open the copy with the image of the ClickHouse that is stopped: what it reads, the new one has to find.
+
+    Raises `VerificationFailed` when it cannot open its own data: nothing can be compared then.
+    """
+    opened = _open(cluster, copy, image, cpus)
+    if opened.data is None:
+        tried, hint = "opening the copy with its own ClickHouse", "Start the service as it is, or ask for help."
+        raise VerificationFailed(cluster.server.where, tried, opened.trouble, hint)
+    held = Held(on_disk(opened.data), on_disk(opened.data), set_aside(opened.data))
+    said = held.damage or f"ClickHouse {opened.data.version} reads {len(opened.data.tables)} tables of it"
+    return told(Outcome("open-with-old", None, said), held)
+
+
+def _open(cluster: DataFlowCluster, copy: Copy, reference: str, cpus: float) -> Opened:
+    password = SecretStr(secrets.token_urlsafe(24))  # of this container only: nobody else ever needs it
+    with cluster.server.get_client(name="server") as ssh, cluster.docker.get_client(ssh) as client:
+        image = _image(client, reference)
+        began = time.monotonic()
+        container = _start(cluster, client, copy, reference, cpus, password)
+        try:
+            return _read(cluster, ssh, client, copy, image, password, began)
+        finally:
+            client.api.stop(container, timeout=REHEARSAL_STOP)
+            client.api.remove_container(container, v=True)
 
 
 def _image(client: docker.DockerClient, reference: str) -> Image:
@@ -62,7 +82,14 @@ def _image(client: docker.DockerClient, reference: str) -> Image:
     return Image(reference, found.id, next(iter(found.digests), ""), found.version)
 
 
-def _start(cluster: DataFlowCluster, client: docker.DockerClient, copy: Copy, cpus: float, password: SecretStr) -> str:
+def _start(
+    cluster: DataFlowCluster,
+    client: docker.DockerClient,
+    copy: Copy,
+    reference: str,
+    cpus: float,
+    password: SecretStr,
+) -> str:
     """A folder that is missing is an error, never a fresh one; a user that owns no file of the service."""
     place, config = folder(cluster.data_path, copy.name), "/etc/clickhouse-server/config.d/zz-rehearsal.xml"
     mounts = [
@@ -90,11 +117,11 @@ def _start(cluster: DataFlowCluster, client: docker.DockerClient, copy: Copy, cp
         "CLICKHOUSE_DEFAULT_ACCESS_MANAGEMENT": "1",
         "CLICKHOUSE_PASSWORD": password.get_secret_value(),
     }
-    made = client.images.get(cluster.clickhouse_image).attrs["Config"]
+    made = client.images.get(reference).attrs["Config"]
     # It ends by itself when everybody who could end it is gone.
     life = ["timeout", str(int(cluster.settle_timeout) + REHEARSAL_LIFE), *(made.get("Entrypoint") or [])]
     container = client.api.create_container(
-        cluster.clickhouse_image,
+        reference,
         made.get("Cmd") or [],
         name=container_name(copy.name),
         user=f"{UID}:{copy.gid}",

@@ -15,7 +15,7 @@ from flows.core.data.verdict import Severity, Verdict
 from flows.core.numbers import STATE_FOLDER
 from flows.core.proof import Proof
 from flows.core.rehearsal import Rehearsal, from_json
-from flows.core.rehearsal_seen import Copy, Opened
+from flows.core.rehearsal_seen import Held, Opened
 from flows.tasks.policy import LOOK, told
 from flows.tasks.rehearsal_copy import UNDER_WAY
 
@@ -39,23 +39,24 @@ def under_way(ssh: SshClient) -> tuple[str, str]:
 
 
 @task(name="verify-row-counts", task_run_name="verify-row-counts", **LOOK)
-def judge_copy(copy: Copy, opened: Opened) -> Told[tuple[Proof, str]]:
+def judge_copy(held: Held, opened: Opened) -> Told[tuple[Proof, str]]:
     """Compare what the new engine read with what the copy holds, and that with the live data; "" when it is whole.
 
     A part that was there before has to be in the copy, by itself or in a part that the live server merged it into.
     """
-    whole = compare(copy.before, copy.reference)
+    whole = compare(held.before, held.reference)
     if opened.data is None:
-        proof = Proof(copy.before.version, opened.image.version, Verdict(()))
+        proof = Proof(held.before.version, opened.image.version, Verdict(()))
         return told(
             Outcome("verify-row-counts", None, "nothing to compare: the copy was not opened"), (proof, opened.trouble)
         )
-    verdict = compare(copy.reference, opened.data)
-    proof = Proof(copy.before.version, opened.data.version, verdict)
+    verdict = compare(held.reference, opened.data)
+    proof = Proof(held.before.version, opened.data.version, verdict)
     log = get_run_logger()
     say = {Severity.FAILURE: log.error, Severity.WARNING: log.warning}.get(verdict.severity, log.info)
     say("Verdict: %s", verdict.summary)
-    trouble = verdict.summary if verdict.failed else f"the copy is not whole: {whole.summary}" if whole.failed else ""
+    lacking = f"the copy is not whole: {whole.summary}" if whole.failed else ""
+    trouble = verdict.summary if verdict.failed else held.damage or lacking
     return told(Outcome("verify-row-counts", None, trouble or verdict.summary), (proof, trouble))
 
 

@@ -77,7 +77,7 @@ def marked(outcome: Outcome, sizes: tuple[Size, ...]) -> Outcome:
     ]
     most = max(sizes, key=lambda size: size.rows)
     # Milliseconds: what else the machine does only adds to them, so the fastest rounds tell most.
-    fastest = {size: outcome.values(str(size), "seconds").min() for size in (most, FEW)}
+    fastest = {size: float(outcome.values(str(size), "seconds").min()) for size in (most, FEW)}
     marks.append(Mark(f"{most} through {FEW}, fastest rounds", fastest[most] / fastest[FEW], 1.2))
     if most.rows < 100_000_000:
         return with_marks(outcome, *marks)

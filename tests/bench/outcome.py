@@ -22,7 +22,7 @@ class Mark:
     @property
     def met(self) -> bool:
         """Whether the promise is kept; a value that is no number keeps none."""
-        return self.value <= self.limit
+        return bool(self.value <= self.limit)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from flows.core.change_state import Image, Images
 from flows.core.data.compare import compare
+from flows.core.data.records import Detached
 from flows.core.data.verdict import Word
 from flows.core.preflight.rehearse import pulled_unrehearsed
-from flows.core.rehearsal import Rehearsal, Setting, from_json, not_rehearsed, one_way, reference
+from flows.core.rehearsal import Rehearsal, Setting, from_json, not_rehearsed, one_way, reference, set_aside
 from flows.core.rehearsal_room import Room, cpus, unfit
 from tests.core.data_support import UUID, part, store, table
 
@@ -67,6 +68,16 @@ def test_rows_in_memory_are_in_no_copy() -> None:
     held = reference(live, live, {FOLDER: ["1_1_1_0"]})
     read = replace(live, tables=(table(), replace(buffer, total_rows=100)))
     assert not compare(held, read).failed
+
+
+def test_what_the_own_clickhouse_sets_aside_of_a_copy_is_damage() -> None:
+    """A copy comes without anything set aside, so whatever is there was done by opening it."""
+    live = store([part("1_1_1_0")])
+    assert set_aside(live) == ""
+    aside = [Detached("default", "cdr", "1", f"broken-on-start_1_{n}_{n}_0", "broken-on-start") for n in range(7)]
+    said = set_aside(replace(live, detached=tuple(aside)))
+    assert "itself sets aside: default.cdr broken-on-start_1_0_0_0 (broken-on-start), " in said
+    assert said.endswith(" and 2 more")
 
 
 def test_tables_of_a_database_without_uuids_are_found_by_name() -> None:

@@ -9,6 +9,7 @@ from tests.stories.meeting import test_a_first_contact_sees_everything_and_chang
 from tests.stories.rehearsing import (
     test_a_rehearsal_foretells_the_part_that_an_upgrade_sets_aside,
     test_a_server_without_room_is_told_the_figures,
+    test_a_stopped_service_is_rehearsed_from_its_files_and_stays_stopped,
     test_an_upgrade_that_asks_for_a_rehearsal_goes_well_after_one,
     test_what_a_killed_worker_left_is_removed,
     test_what_the_new_clickhouse_cannot_load_fails_the_rehearsal_alone,
@@ -37,6 +38,7 @@ __all__ = [
     "test_a_server_without_room_is_told_the_figures",
     "test_a_start_ends_a_restart_that_failed_half_way",
     "test_a_stop_is_noted_and_the_next_start_proves_every_row",
+    "test_a_stopped_service_is_rehearsed_from_its_files_and_stays_stopped",
     "test_an_upgrade_is_rolled_back_with_proof",
     "test_an_upgrade_keeps_every_acknowledged_call",
     "test_an_upgrade_that_asks_for_a_rehearsal_goes_well_after_one",

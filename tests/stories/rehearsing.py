@@ -15,9 +15,10 @@ import pytest
 from tests.flows.conftest import Run, read_run
 from tests.flows.story_support import refused_by
 from tests.flows.support import STATE, FlowRun, lock_of, wait_until
-from tests.sandbox.docker_damage import cut
+from tests.sandbox.docker_damage import cut, smallest_part
 from tests.sandbox.world import World
-from tests.stories.words import DATA, begin, carry_out, history, identities, nothing_is_lost
+from tests.stories.serving import control
+from tests.stories.words import DATA, begin, both, carry_out, history, identities, nothing_is_lost, running
 from tests.stories.worlds import Wanted, in_world
 
 TAKING_CALLS: dict[str, Any] = {"installed": "24.8", "live_calls": True}
@@ -156,6 +157,37 @@ def test_a_rehearsal_foretells_the_part_that_an_upgrade_sets_aside(world: World,
     assert real.ended == "FAILED"
     for said in ("default.cdr UNREADABLE", part, "broken-on-start"):
         assert said in real.report, real.report
+
+
+@pytest.mark.matrix
+@in_world(Wanted(**TAKING_CALLS))
+def test_a_stopped_service_is_rehearsed_from_its_files_and_stays_stopped(world: World, cluster: Any) -> None:
+    """Its own image tells what is in them, and also which part it could not read itself at its next start."""
+    begin(world)
+    ids, calls = identities(world), history(world)
+    assert control(cluster, "stop").ended == "COMPLETED"
+    files = written_once(world)
+    run = rehearse(cluster)
+    assert run.ended == "COMPLETED", run.message
+    for said in ("Nothing was lost", "| default.cdr |", "was stopped", "ClickHouse 24.8", "unwritten"):
+        assert said in run.report, run.report
+    assert (written_once(world), running(world), identities(world)) == (files, both(world, False), ids)
+    nothing_is_left(world, cluster)
+
+    assert control(cluster, "start").ended == "COMPLETED"
+    assert history(world) == calls
+    nothing_is_lost(world)
+    assert control(cluster, "stop").ended == "COMPLETED"
+    part = smallest_part(world.server.path(DATA), "cdr")
+    assert part is not None
+    cut(part)
+    damaged = rehearse(cluster)
+    assert damaged.ended == "FAILED"
+    for said in ("ClickHouse 24.8", "itself sets aside", part.name, "broken-on-start"):
+        assert said in damaged.message, damaged.message
+    assert remembered(world) == [True, False]
+    assert running(world) == both(world, False)
+    nothing_is_left(world, cluster)
 
 
 @in_world(REHEARSED)

@@ -17,19 +17,21 @@ UPGRADE = "Upgrade"
 
 
 @rule(
-    "rehearsal.not-running",
+    "rehearsal.no-clickhouse",
     lowerable=False,
-    hint="Start it with control-data-flow: only a ClickHouse that serves can say what the new one has to find.",
+    hint="Only a ClickHouse that serves, or one that was stopped, can say what the new one has to find. "
+    "Settle first what happens to this one: docker ps -a and docker logs on the server.",
     guide=UPGRADE,
 )
-def not_running(snapshot: Snapshot, wish: Wish) -> str | None:
-    """upgrade: Upgrade the Data Flow service (whose data can be copied while it serves)."""
+def no_clickhouse(snapshot: Snapshot, wish: Wish) -> str | None:
+    """upgrade: Upgrade the Data Flow service (whose data can be copied while it serves, or while it is stopped)."""
     known(snapshot.docker.containers, f"the containers of {snapshot.server.name}")
     found = service(snapshot.docker, wish.data_path).clickhouse
-    if found is not None and found.running:
-        return None
-    what = f"{found.name} is not running" if found else f"there is no ClickHouse container on {wish.data_path}"
-    return f"{snapshot.server.name}: {what}"
+    if found is None:
+        return f"{snapshot.server.name}: there is no ClickHouse container on {wish.data_path}"
+    if not found.running and found.exit_code is None:
+        return f"{snapshot.server.name}: {found.name} neither runs nor is stopped: it restarts, or never started"
+    return None
 
 
 @rule(
@@ -76,5 +78,5 @@ def pulled_unrehearsed(
     return (Finding(rule_of.id, rule_of.level, said, rule_of.hint, rule_of.guide),) if said else ()
 
 
-RULES = (not_running, image_unknown)
+RULES = (no_clickhouse, image_unknown)
 """Before a rehearsal."""
