@@ -140,8 +140,11 @@ REHEARSAL_DISK_LEFT_GIB = 1
 REHEARSAL_BUSY = 0.75
 """Rehearsal: a load of the last minute above so much for each vCPU refuses it."""
 
-REHEARSAL_CPU_SHARE = 0.25
-"""Rehearsal: the part of the server's CPUs that the new ClickHouse may use; at least half of one."""
+REHEARSAL_CPU_SHARE = 0.1
+"""Rehearsal: the part of the server's CPUs that the new ClickHouse may use; at least a fifth of one.
+
+So a writer that keeps all of them busy is slowed by a tenth at most while the copy is open.
+"""
 
 REHEARSAL_WEIGHT = 102
 """Rehearsal: CPU weight of the new ClickHouse where Docker gives others 1024: of busy cores it gets a tenth of theirs.

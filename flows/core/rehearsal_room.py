@@ -85,4 +85,4 @@ def _load(room: Room, vcpu: int) -> Finding | None:
 
 def cpus(vcpu: int) -> float:
     """How many CPUs the new engine may use at most."""
-    return max(0.5, vcpu * REHEARSAL_CPU_SHARE)
+    return max(0.2, vcpu * REHEARSAL_CPU_SHARE)

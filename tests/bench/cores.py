@@ -32,6 +32,17 @@ def server_first(lab: Lab) -> Iterator[None]:
         last.rmdir()
 
 
+def spent(lab: Lab) -> tuple[float, float]:
+    """CPU seconds that the server gave so far: to containers beside the two of the service, and to the host itself."""
+    place = _GROUPS / "cpuacct" / f"{lab.name}-{lab.server.name}"
+    whole, host = _seconds(place), _seconds(_group(lab.server.pid, "cpuacct"))
+    return whole - sum(_seconds(place / each.id) for each in lab.containers()), host
+
+
+def _seconds(group: Path) -> float:
+    return int((group / "cpuacct.usage").read_text()) / 1e9
+
+
 def process_of(lab: Lab, name: str) -> int:
     """A process of one of the server's containers, by its number on this machine."""
     found = next(each for each in lab.containers() if each.name == name)

@@ -20,13 +20,13 @@ import re
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from tests import conftest  # noqa: F401 - first of all: a Prefect home of its own
+from tests.bench.pace import Pace
 from tests.sandbox.saved_blocks import ssh_block
 from tests.sandbox.vendor import VARIANTS
 from tests.sandbox.world import World
@@ -41,6 +41,8 @@ WHERE table = 'history' AND active"""
 FILL = """INSERT INTO history SELECT concat('c-', toString(number)), concat('tenant-', toString(number % 20)),
 toString(cityHash64(number)), toDateTime('2025-01-01 00:00:00', 'UTC') + number % 31536000, number % 600, number % 97
 FROM numbers({first}, {rows})"""
+Spent = Callable[[], tuple[float, ...]]
+"""CPU seconds so far, of what a rehearsal adds: the new engine, and the programs of the host."""
 COLUMNS = ("time to make the copy", "time until every table was loaded", "disk", "memory")
 
 
@@ -87,23 +89,6 @@ def writing(world: World, inside: int) -> Iterator[Synchronized[int]]:
         process.join()
 
 
-@dataclass(frozen=True)
-class Span:
-    """A time in which the writer worked: seconds, and rows that it wrote in each."""
-
-    seconds: float
-    rate: float
-
-
-@contextmanager
-def watched(written: Synchronized[int], spans: list[Span]) -> Iterator[None]:
-    """Note how fast the writer is meanwhile."""
-    began, before = time.monotonic(), written.value
-    yield
-    seconds = time.monotonic() - began
-    spans.append(Span(seconds, (written.value - before) / seconds))
-
-
 def rehearse(world: World) -> dict[str, str]:
     """One rehearsal; what its report says of its cost."""
     from flows.rehearse import rehearse_upgrade_data_flow
@@ -118,29 +103,26 @@ def rehearse(world: World) -> dict[str, str]:
     return {cell[1].strip(): cell[2].strip() for cell in cells if cell[1].strip() in COLUMNS}
 
 
-def measure(world: World, rounds: int, inside: int) -> None:
+def measure(world: World, rounds: int, inside: int, spent: Spent) -> None:
     """Quiet times and rehearsals in turn, one line each."""
-    quiet: list[Span] = []
-    busy: list[Span] = []
     slowed = []
-    with writing(world, inside) as written:
+    with writing(world, inside) as written, Pace(written) as pace:
         time.sleep(10)  # until the writer's first merges are at work
         for number in range(rounds):
-            with watched(written, quiet):
-                time.sleep(QUIET)
-            with watched(written, busy):
-                said = rehearse(world)
-            with watched(written, quiet):
-                time.sleep(QUIET)
-            usual = statistics.mean(span.rate for span in quiet[-2:])
-            slowed.append(100 * (1 - busy[-1].rate / usual))
-            cost = "  ".join(f"{said.get(name, '?'):>10}" for name in COLUMNS)
-            load = os.getloadavg()[0]
-            print(
-                f"{number + 1:>5}  {busy[-1].seconds:>6.1f} s  {cost}  {usual:>9,.0f}  {busy[-1].rate:>9,.0f}  "
-                f"{slowed[-1]:>6.1f} %  {load:>5.1f}",
-                flush=True,
-            )
+            start = time.monotonic()
+            time.sleep(QUIET)
+            began, before = time.monotonic(), spent()
+            said = rehearse(world)
+            ended, after = time.monotonic(), spent()
+            time.sleep(QUIET)
+            quiet = [(start, began), (ended, time.monotonic())]
+            usual, rate = statistics.mean(pace.rate(*each) for each in quiet), pace.rate(began, ended)
+            slowest = min(pace.slowest(*each) for each in quiet), pace.slowest(began, ended)
+            slowed.append(100 * (1 - rate / usual))
+            cells = [f"{ended - began:.1f} s", *(said.get(name, "?") for name in COLUMNS)]
+            cells += [f"{each:,.0f}" for each in (usual, rate, *slowest)]
+            cells += [f"{slowed[-1]:.1f} %", *(f"{b - a:.1f} s" for a, b in zip(before, after, strict=True))]
+            print(row(str(number + 1), *cells), flush=True)
     there = int(world.ask("SELECT count() FROM live"))
     # Its last insert was cut off, and may have arrived without an answer.
     lost = max(0, written.value - there)
@@ -148,42 +130,60 @@ def measure(world: World, rounds: int, inside: int) -> None:
     print(f"acknowledged {written.value:,} rows, found {there:,}: {lost:,} lost")
 
 
+def row(*cells: str) -> str:
+    """One line of the table."""
+    return "  ".join(f"{cell:>9}" for cell in cells)
+
+
 @contextmanager
-def in_the_box() -> Iterator[tuple[World, int]]:
+def in_the_box() -> Iterator[tuple[World, int, Spent]]:
     """The server among the processes of this machine."""
     with suppress(PermissionError):
         os.nice(-SERVER_FIRST)
     with World(installed="24.8", history_rows=20_000) as world:
         os.nice(SERVER_FIRST)  # from here on: what is the worker's; the writer starts at the server's again
-        yield world, 0
+        yield world, 0, tuple
 
 
 @contextmanager
-def in_the_lab() -> Iterator[tuple[World, int]]:
+def in_the_lab() -> Iterator[tuple[World, int, Spent]]:
     """The server before all others, and a process of its Data Flow container."""
-    from tests.bench.cores import process_of, server_first
+    from tests.bench.cores import process_of, server_first, spent
     from tests.engine.lab import Lab
 
     with Lab(installed="24.8", history_rows=20_000) as lab, server_first(lab):
         with ssh_block(lab.server).get_client() as ssh:
             ssh.run(["docker", "pull", NEW], timeout=600)
-        yield lab, process_of(lab, VARIANTS[lab.variant].writer)
+        yield lab, process_of(lab, VARIANTS[lab.variant].writer), lambda: spent(lab)
 
 
 def main(rows: int, rounds: int, lab: bool) -> None:
     """Fill the table, then measure."""
-    with (in_the_lab if lab else in_the_box)() as (world, inside):
+    with (in_the_lab if lab else in_the_box)() as (world, inside, spent):
         for name in ("history", "live"):
             world.ask(MAKE.format(name=name))
         for first in range(0, rows, CHUNK):
             world.ask(FILL.format(first=first, rows=min(CHUNK, rows - first)))
         parts, size = world.ask(PARTS).split("\t")
         print(f"{rows:,} rows in {parts} parts, {size}, on {os.cpu_count()} CPUs")
-        print("round     whole        copy      loaded        disk      memory    rows/s  with it   slowed    load")
+        words = (
+            "round",
+            "whole",
+            "copy",
+            "loaded",
+            "disk",
+            "memory",
+            "rows/s",
+            "with it",
+            "slowest",
+            "with it",
+            "slowed",
+        )
+        print(row(*words, *(("engine", "host") if lab else ())))
         from prefect.testing.utilities import prefect_test_harness
 
         with prefect_test_harness(server_startup_timeout=180):
-            measure(world, rounds, inside)
+            measure(world, rounds, inside, spent)
 
 
 if __name__ == "__main__":

@@ -88,9 +88,9 @@ def test_tables_of_a_database_without_uuids_are_found_by_name() -> None:
 
 
 def test_a_server_with_plenty_of_everything_may_rehearse() -> None:
-    """And takes a quarter of its CPUs, of a small one a half."""
+    """And takes a tenth of its CPUs, of a small one a fifth of one."""
     assert unfit(PLENTY, 8) == ()
-    assert (cpus(8), cpus(1)) == (2.0, 0.5)
+    assert (cpus(8), cpus(1)) == (0.8, 0.2)
 
 
 def test_each_shortage_is_told_with_its_figures() -> None:
