@@ -15,7 +15,7 @@ import pytest
 from tests.flows.conftest import Run, read_run
 from tests.flows.story_support import refused_by
 from tests.flows.support import STATE, FlowRun, lock_of, wait_until
-from tests.sandbox.docker_damage import cut, smallest_part
+from tests.sandbox.docker_damage import cut
 from tests.sandbox.world import World
 from tests.stories.serving import control
 from tests.stories.words import DATA, begin, both, carry_out, history, identities, nothing_is_lost, running
@@ -53,6 +53,12 @@ def table_folder(world: World, table: str) -> Path:
     """Where a table of the database `default` keeps its parts."""
     uuid = world.ask(f"SELECT uuid FROM system.tables WHERE database = 'default' AND name = '{table}'").strip()
     return world.server.path(f"{DATA}/store/{uuid[:3]}/{uuid}")
+
+
+def oldest_part(world: World) -> Path:
+    """The largest part of the first month of calls, which nothing merges any more."""
+    sql = "SELECT name FROM system.parts WHERE table = 'cdr' AND active ORDER BY partition, rows DESC LIMIT 1"
+    return table_folder(world, "cdr") / world.ask(sql).strip()
 
 
 def written_once(world: World) -> dict[str, tuple[int, int, int, str]]:
@@ -142,9 +148,9 @@ def test_an_upgrade_that_asks_for_a_rehearsal_goes_well_after_one(world: World, 
 def test_a_rehearsal_foretells_the_part_that_an_upgrade_sets_aside(world: World, cluster: Any) -> None:
     """24.8 has a damaged part open and says nothing; the rehearsal finds it, and the upgrade then finds the same."""
     world.wait_for_calls(3)
-    sql = "SELECT name FROM system.parts WHERE table = 'cdr' AND active ORDER BY partition, rows DESC LIMIT 1"
-    part = world.ask(sql).strip()
-    cut(table_folder(world, "cdr") / part)
+    place = oldest_part(world)
+    part = place.name
+    cut(place)
     run = rehearse(cluster)
     assert run.ended == "FAILED"
     for said in ("default.cdr UNREADABLE", part, "broken-on-start"):
@@ -177,9 +183,8 @@ def test_a_stopped_service_is_rehearsed_from_its_files_and_stays_stopped(world: 
     assert control(cluster, "start").ended == "COMPLETED"
     assert history(world) == calls
     nothing_is_lost(world)
+    part = oldest_part(world)
     assert control(cluster, "stop").ended == "COMPLETED"
-    part = smallest_part(world.server.path(DATA), "cdr")
-    assert part is not None
     cut(part)
     damaged = rehearse(cluster)
     assert damaged.ended == "FAILED"
