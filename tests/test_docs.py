@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pkgutil
 import re
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -122,6 +124,23 @@ def test_the_readme_names_every_make_verb_and_no_other() -> None:
 def test_the_readme_can_be_read_in_one_go() -> None:
     """At most 150 lines."""
     assert len(README.splitlines()) <= 150
+
+
+def test_the_readme_quotes_the_measured_ratios() -> None:
+    """Those of the whole benchmark as it was kept last, to two places."""
+    found = json.loads((ROOT / "tests" / "bench" / "results.json").read_text())
+    outcomes = {each["name"]: each["rounds"] for one in found.values() for each in one["outcomes"]}
+    told = re.search(r"Measured side by side.+?by hand\.", README, re.DOTALL)
+    assert told is not None
+    compared = (
+        ("health-10", "ours, one run for all", "ansible, the same with pipelining"),
+        ("facts-100", "ours", "ssh ControlMaster, one command"),
+        ("downtime-registry", "ours", "the script by hand"),
+    )
+    ratios = [
+        median(outcomes[n][ours]["seconds"]) / median(outcomes[n][rival]["seconds"]) for n, ours, rival in compared
+    ]
+    assert re.findall(r"\d\.\d\d", told[0]) == [f"{ratio:.2f}" for ratio in ratios]
 
 
 def test_the_readme_counts_the_rules_right() -> None:

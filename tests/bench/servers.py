@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from prefect.events.worker import EventsWorker
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
 
@@ -40,6 +41,7 @@ class Servers:
             stack.callback(processes.stop)
             self.prefect = PrefectServer(processes)
             self.prefect.start()
+            stack.callback(EventsWorker.drain_all, 10)  # what this process still has to tell a server that ends then
             self.world = stack.enter_context(World(installed="25.8", history_rows=20_000))
             self.world.pbx.version = OLD_PBX  # that of the containers which run there
             self.control = stack.enter_context(sshd_of(self.world.control))

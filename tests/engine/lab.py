@@ -24,6 +24,7 @@ from tests.engine.hosts import LabHost
 from tests.engine.kept import ranges
 from tests.engine.namespaces import End, Relay
 from tests.engine.network import Network
+from tests.engine.overheard import Overheard
 from tests.engine.shared import Shared
 from tests.sandbox import vendor
 from tests.sandbox.containers import LiveCalls
@@ -132,13 +133,15 @@ class Lab(World):
     def recorded(self) -> Iterator[Recording]:
         """Note every request and command of the meantime; what is yielded is filled at the end.
 
-        What sshd forwards it does not tell, so nothing is known of ClickHouse's requests.
+        Of ClickHouse's requests only those of the client that flows have; the writer and the story ask by others.
         """
         hosts, begun = (self.control, self.second, self.third, self.server), len(self.pbx.requests)
         with ExitStack() as stack:
             for host in hosts:
                 stack.enter_context(recorder.watched(host))
+            clickhouse = stack.enter_context(Overheard(self.server.pid, 8123))
             yield (recording := Recording())
+        recording.forwarded += [each for each in clickhouse.said if b"python-httpx" in each]
         recording.commands.update({host.name: recorder.commands(host) for host in hosts})
         recording.docker += recorder.docker_requests(self.server)
         recording.pbx += self.pbx.requests[begun:]

@@ -9,10 +9,7 @@ from tests.sandbox.pbx_wire import Logged
 
 @dataclass
 class Recording:
-    """Commands of each host, requests to Docker ("GET /info"), bytes to ClickHouse, requests to the PBX.
-
-    `forwarded` stays empty in a world whose SSH servers do not tell what they forward.
-    """
+    """Commands of each host, requests to Docker ("GET /info"), bytes to ClickHouse, requests to the PBX."""
 
     commands: dict[str, list[str]] = field(default_factory=dict)
     docker: list[str] = field(default_factory=list)

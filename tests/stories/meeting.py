@@ -78,6 +78,7 @@ def only_read(recording: Recording) -> None:
     assert len(recording.docker) > 5
     assert [each for each in recording.docker if not each.startswith(("GET ", "HEAD "))] == []
     statements = [data for data in recording.forwarded if data.startswith(b"POST ")]
+    assert len(statements) > 5
     assert [data[:200] for data in statements if b"readonly=2" not in data] == []
 
 
