@@ -92,6 +92,6 @@ def plot(results: dict[str, Any], path: Path) -> None:
         colours = ["tab:blue", *["lightgrey"] * (len(values) - 1)]
         axis.barh(list(values), middle, xerr=spread, color=colours, ecolor="dimgrey")
         axis.invert_yaxis()
-        axis.set_title(f"{outcome['title']} ({outcome['figure'].replace('_', ' ')})")
+        axis.set_title(f"{outcome['title']} ({outcome['figure'].replace('_', ' ')})", fontsize=7, loc="right")
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
