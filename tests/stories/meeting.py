@@ -78,7 +78,6 @@ def only_read(recording: Recording) -> None:
     assert len(recording.docker) > 5
     assert [each for each in recording.docker if not each.startswith(("GET ", "HEAD "))] == []
     statements = [data for data in recording.forwarded if data.startswith(b"POST ")]
-    assert len(statements) > 5
     assert [data[:200] for data in statements if b"readonly=2" not in data] == []
 
 
@@ -92,6 +91,7 @@ def test_a_first_contact_sees_everything_and_changes_nothing(world: World, clust
         assert [name for name, _ in before.items() ^ files(world).items()] == []
         assert schema(world) == tables
     only_read(recording)
+    assert sum(data.startswith(b"POST ") for data in recording.forwarded) > 5  # else nobody listened
 
     assert run.ended == "COMPLETED", run.message
     assert "3 of 3 doors opened; PBX " in run.message
