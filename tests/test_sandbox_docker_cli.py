@@ -9,9 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.blocks.docker_support import running_engine
+from tests.flows.support import wait_until
 from tests.sandbox import docker_cli
 from tests.sandbox.docker_engine import Engine
 
@@ -41,6 +43,14 @@ def docker(engine: Engine, tmp_path: Path) -> Run:
     return run
 
 
+def serves(port: int) -> bool:
+    """Whether a ClickHouse answers there: one that is told to stop while it starts may take its time."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/ping", trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def test_exec_joins_its_streams_with_a_command(docker: Run, engine: Engine) -> None:
     """What is given comes back, the exit code is the command's, also of one that does not read; none without a run."""
     docker("run", "-d", "--name", "db", "--network", "none", "portsip/clickhouse:25.8")
@@ -66,6 +76,7 @@ def test_run_passes_every_option_on(docker: Run, engine: Engine) -> None:
     assert shown["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
     assert shown["Mounts"][0]["Source"] == "/var/lib/portsip/clickhouse/data"
     assert docker("ps", "-a", "--format", "{{.Names}}").stdout == "db\n"
+    wait_until(lambda: serves(engine.container("db").port), "ClickHouse to serve")
     assert docker("stop", "-t", "120", "db").stdout == "db\n"
     assert docker("inspect", "db", "--format", "{{.State.ExitCode}}").stdout == "0\n"
 

@@ -34,6 +34,7 @@ def hold(world: World, step: int, how: str = "hang") -> None:
     if "sandbox-starts" not in rest:
         rest = f'echo start >>"$SANDBOX_ROOT/run/sandbox-starts"\n{rest}\nbegin {AT_THE_END}\n'
         world.control.write(script, f"{shebang}\n{rest}", 0o755)
+    world.control.path("/run/sandbox-go-on").unlink(missing_ok=True)  # of a script that was held before
     vendor.settle(world.control, SECONDS_PER_STEP=0, FAIL_AT_STEP=step, FAIL_HOW=how)
 
 
