@@ -32,4 +32,4 @@ def sshd_of(host: Host) -> Sshd:
 def _programs(host: Host) -> list[str]:
     """What keeps this project and its Python where they are, if they lie in one of the folders that are hidden."""
     hidden = [place for place in (ROOT, Path(sys.base_prefix)) if place.parts[1] in FOLDERS]
-    return [f"mkdir -p {host.path(place)} && mount --bind {place} {host.path(place)}" for place in hidden]
+    return [f"mkdir -p {host.path(str(place))} && mount --bind {place} {host.path(str(place))}" for place in hidden]
