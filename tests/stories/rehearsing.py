@@ -132,6 +132,7 @@ def test_an_upgrade_that_asks_for_a_rehearsal_goes_well_after_one(world: World, 
         "What would not go back",
         "write_marks_for_substreams",
         "unwritten",
+        "in its own tables: Nothing was lost",
     ):
         assert said in run.report, said
     assert remembered(world) == [True]
