@@ -55,7 +55,8 @@ def test_exec_joins_its_streams_with_a_command(docker: Run, engine: Engine) -> N
     """What is given comes back, the exit code is the command's, also of one that does not read; none without a run."""
     docker("run", "-d", "--name", "db", "--network", "none", "portsip/clickhouse:25.8")
     assert docker("exec", "-i", "db", "tr", "a", "b", stdin="banana\n" * 9_000).stdout == "bbnbnb\n" * 9_000
-    assert docker("exec", "-i", "db", "bash", "-c", "exit 7").returncode == 7
+    for command in ("exit 7", "cat; exit 7", "exec <&- >&- 2>&-; sleep 0.1; exit 7"):
+        assert docker("exec", "-i", "db", "bash", "-c", command).returncode == 7
     assert docker("exec", "db", "echo", "8123").stdout == f"{engine.container('db').port}\n"
     docker("stop", "db")
     assert "is not running" in docker("exec", "-i", "db", "true").stderr

@@ -25,7 +25,7 @@ def execute(words: list[str]) -> int:
     while b"\r\n\r\n" not in got:
         got += line.recv(1)
     _join(line, interactive)
-    return int(call("GET", f"/exec/{made}/json")["ExitCode"] or 0)
+    return int(call("GET", f"/exec/{made}/json")["ExitCode"])
 
 
 def _join(line: object, interactive: bool) -> None:

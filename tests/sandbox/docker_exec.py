@@ -31,18 +31,18 @@ class Exec:
         """Run it until it ends; what it writes goes out in Docker's frames of stream, length, bytes."""
         # A container without network has a port 8123 of its own, which is another one of this machine.
         words = [str(self.container.port) if word == CLICKHOUSE_PORT else word for word in self.words]
-        with subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        pipe = subprocess.PIPE
+        with subprocess.Popen(  # without a buffer: closing its input never fails, whoever of the two threads does it
+            words, bufsize=0, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, start_new_session=True
         ) as process:
             threading.Thread(target=_feed, args=(given, process.stdin), daemon=True).start()
             assert process.stdout is not None
-            with suppress(OSError):
+            try:
                 while data := os.read(process.stdout.fileno(), 65536):
                     taken.write(b"\x01\0\0\0" + len(data).to_bytes(4, "big") + data)
                     taken.flush()
-            process.kill()
-            with suppress(BrokenPipeError):
-                process.communicate()
+            except OSError:  # the caller went away
+                process.kill()
             self.exit_code = process.wait()
 
     def describe(self) -> dict[str, Any]:
@@ -55,7 +55,6 @@ def _feed(given: BinaryIO, sink: IO[bytes] | None) -> None:
     with suppress(OSError, ValueError):
         while data := given.read1(65536):  # type: ignore[attr-defined]
             sink.write(data)
-            sink.flush()
     with suppress(OSError, ValueError):
         sink.close()
 
