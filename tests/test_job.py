@@ -31,10 +31,10 @@ def test_it_answers_at_once_and_the_script_runs_detached(node: Node) -> None:
     state = node.start(f"echo begun; {HOLD}; exit 3")
     assert (state["state"], state["attached"]) == ("running", False)
     assert os.getsid(state["pid"]) != os.getsid(0)
-    assert os.getsid(state["script_pid"]) == state["script_pid"]
     with node.follow() as told:
         seen = next(each for each in told if each["text"])
         assert (seen["state"], seen["text"]) == ("running", "begun\n")
+        assert os.getsid(state["script_pid"]) == state["script_pid"]
         node.go()
     ended = node.ended()
     assert (ended["state"], ended["exit_code"]) == ("finished", 3)
