@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from tests.sandbox.clickhouse import ensure_engine
 from tests.sandbox.containers import HERE, PYTHON, Child
 from tests.sandbox.docker_database import write_configuration
+from tests.sandbox.prefect_server import free_port
 
 
 class Server:
@@ -33,7 +33,7 @@ class Server:
     def wait(self) -> None:
         """Until it answers and has loaded everything."""
         loading = "SELECT count() FROM system.asynchronous_loader WHERE status NOT IN ('OK', 'FAILED', 'CANCELED')"
-        for _ in range(400):
+        for _ in range(2400):
             try:
                 if self.ask(loading) == "0":
                     return
@@ -61,10 +61,3 @@ def server_on(folder: Path, version: str = "25.8") -> Iterator[Server]:
         yield server
     finally:
         assert child.end(30) == 0, (own / "output.log").read_text()[-800:]
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port

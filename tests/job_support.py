@@ -87,8 +87,8 @@ def answer(words: list[str], text: str = "") -> dict[str, Any]:
 
 
 def until(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
-    """Look until it is good, 10 seconds at most."""
-    deadline = time.monotonic() + 10
+    """Look until it is good, a minute at most."""
+    deadline = time.monotonic() + 60
     while not good(seen := look()):
         assert time.monotonic() < deadline, seen
         time.sleep(0.02)

@@ -167,7 +167,7 @@ def test_names_are_unique_within_a_flow() -> None:
 @pytest.fixture(scope="module")
 def pool(prefect_server: str) -> Iterator[httpx.Client]:
     """The work pool of flows/work-pool.json on a real server; yields a client of its API."""
-    with httpx.Client(base_url=prefect_server, timeout=30) as http:
+    with httpx.Client(base_url=prefect_server, timeout=120) as http:
         body = {"name": "on-premises", "type": "process", "base_job_template": POOL}
         # A conflict: the first of several times that it was asked did work after all.
         assert ask(http, "POST", "/work_pools/", body).status_code in (httpx.codes.CREATED, httpx.codes.CONFLICT)

@@ -151,6 +151,8 @@ def test_a_daemon_that_the_script_leaves_behind_keeps_nothing(node: Node) -> Non
 def test_a_killed_runner_is_seen_once_its_script_has_ended(node: Node) -> None:
     """Until then the script counts as running and keeps others out; then the run has died, also beside another one."""
     state = node.start(f"{HOLD}; sleep 0.1")
+    script = state["script_pid"]  # before it has a session of its own, the end of its terminal would end it, too
+    until(lambda: os.getsid(script), lambda session: session == script)
     os.kill(state["pid"], signal.SIGKILL)
     until(lambda: command_of(state["pid"]), lambda command: not command)
     assert node.state()["state"] == "running"
@@ -170,8 +172,10 @@ def test_a_question_is_told_and_can_be_answered(node: Node) -> None:
         asking = next(each for each in told if each["state"] != "running")
         assert (asking["state"], asking["prompt"]) == ("waiting-for-input", "keep ***? [Y/n]")
         (node.run("one") / "answer").write_text("Y\n")
-        seen = next(each for each in told if each["state"] == "running" and each["text"])
-        text = seen["text"] if "got" in seen["text"] else seen["text"] + next(told)["text"]
+        seen, text = asking, ""
+        while "got" not in text or seen["state"] != "running":  # the text may be told before the state
+            seen = next(told)
+            text += seen["text"]
     assert (text, seen["prompt"]) == ("keep ***? [Y/n] Y\ngot Y\n", "")
 
 

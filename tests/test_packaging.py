@@ -124,6 +124,7 @@ def assert_starts_and_schedules(server: PrefectServer) -> None:
 
 @pytest.mark.matrix
 @pytest.mark.server
+@pytest.mark.timeout(900)
 def test_a_server_of_this_environment_starts_and_schedules(processes: Processes) -> None:
     """With other versions of its libraries the server dies at its start, or silently never schedules."""
     assert_starts_and_schedules(PrefectServer(processes))

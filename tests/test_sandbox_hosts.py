@@ -12,6 +12,7 @@ from typing import NamedTuple
 import paramiko
 import pytest
 
+from tests.flows.support import wait_until
 from tests.sandbox import processes
 from tests.sandbox.host import Host
 
@@ -227,6 +228,7 @@ def test_a_detached_child_survives_its_connection_and_ends_with_the_host(tmp_pat
     """Nothing that a command started is left, and no folder."""
     with Host("gone", tmp_path / "gone", "192.168.1.26", password=PASSWORD) as host:
         said = run(host, "setsid nohup sleep 300 >/dev/null 2>&1 </dev/null & echo $!; mkdir -m 000 ~/shut")
+        wait_until(host.processes, "the child to show its environment, which it does not while it starts")
         assert host.processes() == [int(said.out)]
     assert processes.of(tmp_path / "gone") == []
     with suppress(FileNotFoundError):  # what is left of it, if anything, only waits for init to take its exit code

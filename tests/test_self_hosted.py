@@ -86,7 +86,7 @@ def test_a_server_and_a_worker_that_go_away(server: PrefectServer) -> None:
 
         hold(world, STEP)
         run = run_of(server, "upgrade-data-flow", PARAMETERS)
-        wait_until(lambda: vendor.current_step(world.control) == STEP, "the script at its step", 120)
+        wait_until(lambda: vendor.current_step(world.control) == STEP, "the script at its step", 300)
         began = time.monotonic()
         server.processes.end("prefect-server")
         vendor.let_go_on(world.control)
@@ -100,7 +100,7 @@ def test_a_server_and_a_worker_that_go_away(server: PrefectServer) -> None:
 
         hold(world, STEP)
         run = run_of(server, "recreate-data-flow", PARAMETERS)
-        wait_until(lambda: vendor.current_step(world.control) == STEP, "the script at its step", 120)
+        wait_until(lambda: vendor.current_step(world.control) == STEP, "the script at its step", 300)
         server.processes.end("prefect-worker")
         assert server.get(f"/flow_runs/{run}")["state_type"] == "RUNNING"  # and so for ever
         vendor.let_go_on(world.control)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pydantic import SecretStr
 from blocks.ssh import SshHost
 from tests.sandbox.docker_engine import Engine
 from tests.sandbox.host import Host
+from tests.sandbox.prefect_server import free_port
 
 SECOND = 10**9
 DATA_PATH = "/var/lib/portsip"
@@ -71,13 +71,6 @@ def local_client(engine: Engine) -> DockerClient:
     return DockerClient(base_url=f"http+unix://{engine.socket}", timeout=30)
 
 
-def free_port() -> int:
-    """A port of loopback on which nothing listens just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start_clickhouse(client: DockerClient, version: str = "25.8", password: str = PASSWORD, **more: Any) -> Any:
     """Create and start the ClickHouse container as the vendor's script does."""
     settings: dict[str, Any] = {
@@ -106,7 +99,7 @@ def running_engine(folder: Path, *images: str) -> Iterator[tuple[Engine, DockerC
         client.close()
 
 
-def until(condition: Any, seconds: float = 20) -> None:
+def until(condition: Any, seconds: float = 120) -> None:
     """Wait for something that another process does."""
     deadline = time.monotonic() + seconds
     while not condition():

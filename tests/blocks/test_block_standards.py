@@ -102,7 +102,7 @@ def test_the_api_masks_every_secret_of_a_saved_cluster(prefect_server: str) -> N
     """Whoever may read the API, as the UI does, sees no secret; a flow that loads the block gets them all."""
     with schemas_made_once():
         filled().save("masked-cluster", overwrite=True)
-    with httpx.Client(base_url=prefect_server, timeout=30) as http:
+    with httpx.Client(base_url=prefect_server, timeout=120) as http:
         shown = ask(http, "GET", "/block_types/slug/data-flow-cluster/block_documents/name/masked-cluster", None)
     assert shown.status_code == 200
     assert "S3CRET" not in shown.text

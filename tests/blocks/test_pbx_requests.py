@@ -68,8 +68,8 @@ def test_dropped_connections_end_as_unreachable() -> None:
 
 def test_slow_answer_is_unreachable_and_not_asked_again_at_once() -> None:
     """The time-out of the block ends the wait, once."""
-    with Pbx() as pbx, block_for(pbx, reply_timeout=0.3).get_client() as client:
-        pbx.slow_next(*NETWORK, 2)
+    with Pbx() as pbx, block_for(pbx, reply_timeout=2).get_client() as client:
+        pbx.slow_next(*NETWORK, 60)  # ends with the stand-in
         with pytest.raises(Unreachable, match="no answer in time") as failure:
             client.network()
         assert "blacklisted" in failure.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,7 +88,7 @@ def read_run(state: Any) -> Run:
             sort=ArtifactSort.CREATED_DESC,
         )
         reports = [str(a.data) for a in artifacts if (a.key or "").startswith("report-")]
-        task_runs = client.read_task_runs(flow_run_filter=only, limit=200)
+        task_runs = _settled(lambda: client.read_task_runs(flow_run_filter=only, limit=200))
         logs = client.read_logs(LogFilter.model_validate({"flow_run_id": {"any_": [run_id]}}), limit=200)
     return Run(
         state,
@@ -100,6 +101,22 @@ def read_run(state: Any) -> Run:
         "\n".join(log.message for log in logs),
         run_id,
     )
+
+
+def _settled(read: Callable[[], list[Any]]) -> list[Any]:
+    """Task runs as they end up: their states travel as events, behind the run's own; a killed one stays as it is."""
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.instance().wait_until_empty()
+    deadline, before = time.monotonic() + 10, None
+    while True:
+        found = read()
+        now = {(task.id, task.state and task.state.type) for task in found}
+        ended = all(task.state and task.state.is_final() for task in found)
+        if (now == before and ended) or time.monotonic() > deadline:
+            return found
+        before = now
+        time.sleep(0.1)
 
 
 async def _flushed(handler: Any) -> None:

@@ -47,7 +47,7 @@ def test_a_change_that_ends_in_a_phase(phase: str, how: signal.Signals, prefect_
         with dead.process(prefect_server) as process:
             wait_until(lambda: reached(world, phase), phase)
             process.send_signal(how)
-            process.wait(60)
+            process.wait(240)
         assert lock_of(world)["phase"] in ("preparing", "script", "unfinished")
         if how is signal.SIGTERM:
             assert lock_of(world)["phase"] == "unfinished"

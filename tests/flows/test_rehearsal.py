@@ -20,7 +20,7 @@ def test_a_cancelled_rehearsal_leaves_nothing(prefect_server: str) -> None:
         with cancelled.process(prefect_server) as process:
             wait_until(lambda: "rehearsal" in containers_of(block), "the container of the copy")
             process.terminate()
-            process.wait(120)
+            process.wait(240)
         nothing_is_left(world, block)
         assert lock_of(world) == {}
         assert remembered(world) == []

@@ -60,7 +60,7 @@ def _containers(world: World) -> set[str]:
     return {container.name for container in world.engine.containers}
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.matrix
 @pytest.mark.parametrize("options", [{"variant": "22.8"}, {"variant": "22.3"}], ids=["22.8", "22.3"])
 def test_a_script_that_fails_at_any_step_is_told_by_that_step(

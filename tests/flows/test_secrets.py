@@ -90,7 +90,7 @@ def _runs(world: World, cluster: Any, planted: dict[str, str], install: Callable
     return [*runs, install(edited(cluster, "control", password=wrong["ssh"]))]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_no_secret_is_found_anywhere(
     world: World, cluster: Any, planted: dict[str, str], install: Callable[..., Run]
 ) -> None:

@@ -195,7 +195,7 @@ def test_a_worker_dies_and_the_retry_is_cancelled(world: World, block: Any, pref
         wait_until(lambda: lock_of(world)["phase"] == "preparing", "the retry under its own lock")
         wait_until(lambda: lock_of(world)["phase"] == "script", "the retry at the script")
         process.terminate()
-        process.wait(60)
+        process.wait(240)
     assert "# install sandbox: cancelled" in first.read().report
     assert "kept and marked unfinished" in first.read().report
     assert (lock_of(world)["phase"], job_of(world)) == ("unfinished", job)

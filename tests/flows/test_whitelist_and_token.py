@@ -79,11 +79,12 @@ def test_a_foreign_entry_that_ends_too_soon_gets_one_of_ours_beside_it(
     before = dict(world.pbx.rules[0])
     world.pbx.data_flow_api = False
     without_clickhouse_image(world)
+    day = _in_days(3650)[:10]
     first, second = (install(edited(cluster, "pbx", token_mode="by hand")) for _ in range(2))
     assert [result_of(run, "whitelist") for run in (first, second)] == ["changed", "already so"]
     assert world.pbx.rules[0] == before
     assert _entries(world)[1:] == [("192.168.1.26/32", "ACCEPT", "Data Flow Service")]
-    assert world.pbx.rules[1]["expire_at"][:10] == _in_days(3650)[:10]
+    assert world.pbx.rules[1]["expire_at"][:10] in (day, _in_days(3650)[:10])  # midnight may have passed
     assert [result_of(run, "token") for run in (first, second)] == ["already so"] * 2
     assert [result_of(run, "pull-image") for run in (first, second)] == ["**failed**"] * 2
     assert world.pbx.asked("POST", TOKEN) == 0

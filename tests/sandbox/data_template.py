@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import socket
 import tempfile
 import time
 import uuid
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from tests.sandbox.clickhouse import WHEELS, cache_folder, one_at_a_time
 from tests.sandbox.docker_engine import Engine
+from tests.sandbox.prefect_server import free_port
 
 HERE = Path(__file__).parent
 SHAPED_BY = ("call_records.sql", "docker_run_dataflow.py", "docker_database.py", "data_template.py")
@@ -60,12 +60,9 @@ def _shape(version: str) -> str:
 
 def _make(version: str, rows: int, target: Path) -> None:
     """Let Data Flow make its tables and import the history, stop both cleanly, keep the data."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as name, socket.socket() as probe:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as name:
         root = Path(name)
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        with Engine(root / "host", clickhouse_port=port, history_rows=rows, fastest_check=0.05) as engine:
+        with Engine(root / "host", clickhouse_port=free_port(), history_rows=rows, fastest_check=0.05) as engine:
             for image in (f"portsip/clickhouse:{version}", "portsip/pbx:22"):
                 engine.images.load(image)
             _run(engine, DATABASE, f"portsip/clickhouse:{version}", [], ["/data:/var/lib/clickhouse"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 
 from docker_cli import connect  # type: ignore[import-not-found]
 from docker_cli_call import call, escape  # type: ignore[import-not-found]
@@ -23,7 +24,9 @@ def execute(words: list[str]) -> int:
     line.sendall((head + text).encode())
     got = b""
     while b"\r\n\r\n" not in got:
-        got += line.recv(1)
+        if not (piece := line.recv(1)):
+            raise ConnectionError("unexpected EOF")
+        got += piece
     _join(line, interactive)
     return int(call("GET", f"/exec/{made}/json")["ExitCode"])
 
@@ -33,9 +36,10 @@ def _join(line: object, interactive: bool) -> None:
     import threading
 
     def upwards() -> None:
-        while interactive and (piece := os.read(0, 65536)):
-            line.sendall(piece)  # type: ignore[attr-defined]
-        line.shutdown(socket.SHUT_WR)  # type: ignore[attr-defined]
+        with suppress(OSError):  # the command ended without reading all of it
+            while interactive and (piece := os.read(0, 65536)):
+                line.sendall(piece)  # type: ignore[attr-defined]
+            line.shutdown(socket.SHUT_WR)  # type: ignore[attr-defined]
 
     threading.Thread(target=upwards, daemon=True).start()
     while head := _exactly(line, 8):
@@ -47,6 +51,7 @@ def _join(line: object, interactive: bool) -> None:
 
 def _exactly(line: object, count: int) -> bytes:
     found = b""
-    while len(found) < count and (piece := line.recv(count - len(found))):  # type: ignore[attr-defined]
-        found += piece
+    with suppress(ConnectionResetError):  # an end as well: the command did not read all of its input
+        while len(found) < count and (piece := line.recv(count - len(found))):  # type: ignore[attr-defined]
+            found += piece
     return found

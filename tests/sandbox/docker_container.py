@@ -139,22 +139,23 @@ class Container:
             # Docker waits 100 ms before the first new attempt and doubles that each time.
             self._leave_alone.wait(min(0.1 * 2**self.restarts, 60))
             with self._lock:
-                self.restarting = False
-                if self._leave_alone.is_set():
-                    break
-                self.restarts += 1
-                self._spawn()
+                if again := not self._leave_alone.is_set():
+                    self.restarts += 1
+                    self._spawn()
+                self.restarting = False  # only now: between the two processes it is neither running nor ended
+            if not again:
+                break
         ended.set()
 
     def _note_end(self, code: int) -> bool:
         """Write down the end; whether the container is to be started again."""
         with self._lock:
-            self._child = None
             self.exit_code, self.finished_at = code, time.time()
             if self.health is not None:
                 self.health.status = "unhealthy"  # as docker shows any container that ended
             again = not self._leave_alone.is_set() and self.settings.restarts_after(code, self.restarts)
             self.restarting = again
+            self._child = None  # last: who sees that it does not run reads how it ended
             return again
 
     def _check_health(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import tempfile
 import time
 import urllib.request
@@ -65,10 +64,9 @@ def without_rows(version: str, data: Path, table: str, rows: int, part: Path) ->
 def _engine(version: str, folder: Path) -> Iterator[Callable[[str], str]]:
     """A server of this version on a folder of its own; yields how to ask it."""
     from tests.sandbox.containers import Job, Surroundings, start_child  # which know these faults
+    from tests.sandbox.prefect_server import free_port
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     job = Job("clickhouse", version, (), {}, {}, folder)
     child = start_child(job, Surroundings(port))
 
@@ -86,7 +84,7 @@ def _engine(version: str, folder: Path) -> Iterator[Callable[[str], str]]:
 
 
 def _wait(ask: Callable[[str], str]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             ask("SELECT 1")

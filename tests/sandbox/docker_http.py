@@ -6,7 +6,9 @@ import json
 import re
 import socket
 import socketserver
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -151,7 +153,9 @@ class DockerSocket(socketserver.ThreadingUnixStreamServer):
         self._thread.start()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no error of ours."""
+        """A client that goes away is no error of ours; anything else is told, or nobody knows why a call ended."""
+        if not isinstance(sys.exception(), ConnectionError):
+            traceback.print_exc()
 
     def close(self) -> None:
         """Stop listening, cut every connection, remove the socket."""

@@ -143,7 +143,9 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     line = b""
     while not line.endswith(b"\n"):
-        line += os.read(0, 65536)
+        if not (piece := os.read(0, 65536)):
+            os._exit(0)  # the parent is gone
+        line += piece
     task = json.loads(line)
     threading.Thread(target=end_with_parent, daemon=True).start()
     if task["mode"] == "serve":

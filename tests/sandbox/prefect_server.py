@@ -78,8 +78,8 @@ class PrefectServer:
         self.environment = environment(processes.folder, self.port)
         self._own_database = not database and python == sys.executable
         self._prefect = [python, "-m", "prefect", "--no-prompt"]
-        # The caller's proxy settings are of no use for loopback.
-        self._http = httpx.Client(base_url=f"{self.url}/api", timeout=30, trust_env=False)
+        # The caller's proxy settings are of no use for loopback. Its database waits up to 60 s for a lock.
+        self._http = httpx.Client(base_url=f"{self.url}/api", timeout=120, trust_env=False)
 
     def start(self) -> None:
         """Start the server and return at once; `wait` tells when it answers."""
@@ -88,7 +88,7 @@ class PrefectServer:
         argv = [*self._prefect, "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.processes.start("prefect-server", argv, self.environment | self._only_server)
 
-    def wait(self, seconds: float = 90) -> None:
+    def wait(self, seconds: float = 300) -> None:
         """Wait until the server says that it is healthy."""
         end = time.monotonic() + seconds
         while not self._healthy():

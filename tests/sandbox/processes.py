@@ -22,7 +22,7 @@ def of(root: Path) -> list[int]:
 
 def _environment(folder: Path) -> list[bytes]:
     """The environment of a process; in the middle of exec it shows none for a moment."""
-    for _ in range(5):
+    for _ in range(100):
         if text := (folder / "environ").read_bytes():
             return text.split(b"\0")
         (folder / "exe").readlink()  # a thread of the kernel, or one that ended, has no program and never will
@@ -30,10 +30,13 @@ def _environment(folder: Path) -> list[bytes]:
     return []
 
 
-def end(root: Path, patience: float = 2.0) -> None:
+def end(root: Path, patience: float = 20.0) -> None:
     """End exactly these, and what they start meanwhile; return when none is left."""
     deadline = time.monotonic() + patience
-    while (left := of(root)) and time.monotonic() < deadline:
+    nobody = 0
+    while nobody < 2 and time.monotonic() < deadline:  # one look may miss who has just forked
+        left = of(root)
+        nobody = 0 if left else nobody + 1
         for pid in left:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)

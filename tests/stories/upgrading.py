@@ -84,7 +84,7 @@ def test_a_data_folder_that_is_empty_at_the_start_is_noticed(world: World, clust
     from flows.upgrade import upgrade_data_flow
 
     with before_step(world, 13, world.empty_data_folder):
-        run = carry_out(upgrade_data_flow, cluster.model_copy(update={"settle_timeout": 10.0}))
+        run = carry_out(upgrade_data_flow, cluster)
     assert run.ended == "FAILED"
     assert "WRONG_DATA_DIR" in run.message, run.message
     wait_until(lambda: not any(running(world).values()), "nothing works on the wrong folder")
