@@ -1,6 +1,8 @@
-"""A rehearsal that is cancelled while the new ClickHouse is at work: it clears up in the seconds that it has."""
+"""A rehearsal that is cancelled, and one whose server changes, while the new ClickHouse is at work."""
 
 from __future__ import annotations
+
+import signal
 
 import pytest
 
@@ -25,3 +27,22 @@ def test_a_cancelled_rehearsal_leaves_nothing(prefect_server: str) -> None:
         assert lock_of(world) == {}
         assert remembered(world) == []
         assert "cancelled" in cancelled.read().report.splitlines()[0]
+
+
+def test_a_table_that_loses_its_rows_meanwhile_is_told(prefect_server: str) -> None:
+    """Whoever did it, and however well the copy opens: nothing is called unharmed that was not looked at again."""
+    with World(installed="24.8", history_rows=2_000) as world:
+        block = save(world, "sandbox")
+        run = FlowRun(block, entrypoint="flows.rehearse.rehearse_upgrade_data_flow", lowered=[BUSY])
+        with run.process(prefect_server) as process:
+            wait_until(lambda: "rehearsal" in containers_of(block), "the container of the copy")
+            process.send_signal(signal.SIGSTOP)
+            world.ask("TRUNCATE TABLE agents")
+            process.send_signal(signal.SIGCONT)
+            process.wait(240)
+        nothing_is_left(world, block)
+        ended = run.read()
+        assert ended.ended == "FAILED", ended.message
+        assert "reading the live tables once more" in ended.message
+        assert "default.agents" in ended.message
+        assert remembered(world) == []
