@@ -20,7 +20,7 @@ from tests.sandbox.clickhouse import ensure_engine
 from tests.sandbox.demo_processes import marked
 
 ROOT = Path(__file__).parents[1]
-pytestmark = [pytest.mark.demo, pytest.mark.matrix, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.demo, pytest.mark.matrix, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
