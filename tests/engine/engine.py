@@ -101,9 +101,9 @@ class Engine:
         environment = os.environ | {"PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin", "TMPDIR": str(here)}
         daemon = Daemon(words, here / "dockerd.log", environment)
         stack.callback(daemon.end, 30)
-        daemon.wait_until(socket.exists, 30)
+        daemon.wait_until(socket.exists, 120)
         self._connect(stack, socket)
-        daemon.wait_until(self._answers, 60)
+        daemon.wait_until(self._answers, 120)
         self._remove_leftovers()
         stack.callback(self._remove_leftovers)
 

@@ -104,7 +104,7 @@ class LabHost:
         place.touch(mode=0o600)
         place.write_text(f"{text}\n")
 
-    def wait_ready(self, seconds: float = 30) -> None:
+    def wait_ready(self, seconds: float = 120) -> None:
         """Wait until its SSH server (and its Docker engine) serve."""
         deadline = time.monotonic() + seconds
         while not self.path("/run/lab-ready").exists():

@@ -84,10 +84,12 @@ def _run_script(lab: Lab) -> None:
 
 
 def _wait_registered(lab: Lab) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not lab.pbx.data_flow.row["private_ipv4"]:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the service does not register: {_logs(lab, vendor.VARIANTS[lab.variant].writer)}")
+            shape = vendor.VARIANTS[lab.variant]
+            logs = "\n".join(_logs(lab, name) for name in (shape.writer, shape.database))
+            raise RuntimeError(f"the service does not register:\n{lab.server.run('docker', 'ps', '-a')}\n{logs}")
         time.sleep(0.05)
 
 

@@ -99,7 +99,7 @@ class Registry:
         if self._daemon is None:
             words = [program("docker-registry"), "serve", str(self._file)]
             self._daemon = Daemon(words, self._engine.temporary / "registry.log")
-            self._daemon.wait_until(self._answers, 20)
+            self._daemon.wait_until(self._answers, 120)
 
     def publish_pbx(self, version: str) -> None:
         """Let the tag `portsip/pbx:22` mean this release; the images themselves stay as they are."""
