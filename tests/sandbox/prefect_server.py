@@ -78,7 +78,7 @@ class PrefectServer:
         self.environment = environment(processes.folder, self.port)
         self._own_database = not database and python == sys.executable
         self._prefect = [python, "-m", "prefect", "--no-prompt"]
-        # The caller's proxy settings are of no use for loopback. Its database waits up to 60 s for a lock.
+        # The caller's proxy settings are of no use for loopback; Prefect's database waits up to 60 s for a lock.
         self._http = httpx.Client(base_url=f"{self.url}/api", timeout=120, trust_env=False)
 
     def start(self) -> None:

@@ -189,9 +189,9 @@ class World:
         """The acknowledged records that are not in ClickHouse exactly once, and how often they are there."""
         return self.ledger.missing(self.ask)
 
-    def wait_for_calls(self, more: int = 1, seconds: float = 120) -> int:
+    def wait_for_calls(self, more: int = 1) -> int:
         """Wait until so many more live records are acknowledged; how many there are in all."""
-        return self.ledger.wait_for_more(more, seconds)
+        return self.ledger.wait_for_more(more, 120)
 
     @property
     def saved_parameters(self) -> str:

@@ -57,7 +57,7 @@ def files(world: World) -> list[str]:
 
 def nothing_is_lost(world: World) -> None:
     """Calls come in again, and every one that was ever acknowledged is there once."""
-    world.wait_for_calls(3, 60)
+    world.wait_for_calls(3)
     assert world.missing_records() == {}
 
 
