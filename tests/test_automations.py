@@ -96,7 +96,8 @@ def notified() -> Iterator[list[str]]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Told) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/"
-        block = CustomWebhookNotificationBlock(name="x", url=url, json_data={"text": "{{subject}}: {{body}}"})
+        text = {"text": "{{subject}}: {{body}}"}
+        block = CustomWebhookNotificationBlock(name="x", url=url, json_data=text, headers={}, cookies={})
         block.save("operations", overwrite=True)
         yield Told.heard
         server.shutdown()

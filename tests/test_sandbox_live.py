@@ -127,4 +127,4 @@ def test_nobody_writes_unasked() -> None:
         assert world.acknowledged() == []
         assert world.ask("SELECT count() FROM cdr WHERE has(tags, 'live')") == "0"
         with pytest.raises(TimeoutError, match="1 of 1 more"):
-            world.wait_for_calls(seconds=0.1)
+            world.ledger.wait_for_more(1, 0.1)
