@@ -8,11 +8,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
+import socket
 import sys
 import threading
+import time
+from pathlib import Path
 
 SERVER_MAIN = "_Z25mainEntryClickHouseServeriPPc"
+STUCK = 10.0
+"""Seconds without a moment of CPU after which a server that does not listen yet is held to be stuck for good."""
+LOOKS = 20
 
 
 def end_with_parent() -> None:
@@ -48,11 +55,43 @@ def serve(library: str, config: str) -> None:
     os._exit(code)  # the engine's own threads must not meet Python's tidying up
 
 
-if __name__ == "__main__":
-    # The server runs beside the main thread, which has to be free to take a signal until the server takes them.
+def begin_anew_when_stuck(server: threading.Thread, port: int) -> None:
+    """Until the server listens, watch that its thread runs now and then; else replace this process by a new one.
+
+    Once in 100 to 500 starts the engine of chdb 3.7.2 waits for ever: while tables are loaded it takes a lock in an
+    object that another thread has just replaced (`UserDefinedSQLObjectsStorageBase::setAllObjects`). A server that
+    has been in use has tables in its own database `system`, which make that object before anything runs beside.
+    """
+    ran, still = "", 0
+    while server.is_alive() and not listens(port):
+        time.sleep(STUCK / LOOKS)
+        before, ran = ran, Path(f"/proc/self/task/{server.native_id}/schedstat").read_text()
+        still = still + 1 if ran == before else 0  # looks, not seconds: they stand still with us when we are stopped
+        if still == LOOKS:
+            print(f"The engine is stuck at its start, no CPU for {STUCK:g} s: beginning anew.", flush=True)
+            os.closerange(3, 4096)  # its lock of the data folder goes with them
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody listens on this port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def main(library: str, config: str) -> None:
+    """Run the server beside the main thread, which has to be free to take a signal until the server takes them."""
     signal.signal(signal.SIGTERM, repeat_early_stop)
     threading.stack_size(16 * 1024 * 1024)
-    threading.Thread(target=serve, args=(sys.argv[1], sys.argv[2])).start()
+    server = threading.Thread(target=serve, args=(library, config))
+    server.start()
+    found = re.search(r"<http_port>(\d+)<", Path(config).read_text())
+    assert found, "the configuration names no port"
+    threading.Thread(target=begin_anew_when_stuck, args=(server, int(found[1])), daemon=True).start()
     threading.Thread(target=end_with_parent, daemon=True).start()
     while True:
         signal.pause()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
