@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from prefect import task
@@ -12,6 +13,7 @@ from flows.core.script import Transcript, failure
 from flows.core.words import duration
 from flows.errors import ScriptFailed
 from flows.tasks.change_lock import mark
+from flows.tasks.clickhouse_log import and_why
 from flows.tasks.left_behind import transcript_of
 from flows.tasks.policy import LOOK, told
 from flows.tasks.script import run_folder, start_and_follow
@@ -55,6 +57,7 @@ def _to_its_end(
         mark(ssh, replace(lock, script=folder), "script")
     transcript = start_and_follow(cluster, run_folder(folder), argv)
     if why := failure(transcript):
+        why += and_why(cluster, time.time() - transcript.started)
         answer = f"{why}. Last lines: " + " / ".join(transcript.lines[-3:])
         hint = f"The whole transcript is {transcript.folder}/log on pbx01. Settle the cause, then press Retry."
         failed = ScriptFailed("pbx01", " ".join(argv), answer, hint)

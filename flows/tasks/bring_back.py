@@ -15,6 +15,7 @@ from flows.core.script import failure, run_command
 from flows.core.words import duration
 from flows.errors import ScriptFailed, Unreachable, VerificationFailed
 from flows.tasks.change_lock import mark
+from flows.tasks.clickhouse_log import and_why
 from flows.tasks.script import run_folder, start_and_follow
 from flows.tasks.settle import gate
 
@@ -36,7 +37,8 @@ def start(cluster: DataFlowCluster, found: Service) -> tuple[str, ...]:
 def _wait_ready(cluster: DataFlowCluster) -> None:
     began = time.monotonic()
     while trouble := _not_ready(cluster):
-        if time.monotonic() - began > cluster.settle_timeout:
+        if (waited := time.monotonic() - began) > cluster.settle_timeout:
+            trouble += and_why(cluster, waited)
             hint = "The writer was not started. Look at ClickHouse's log: <data path>/clickhouse/log on the server."
             raise VerificationFailed("server", f"waiting {duration(cluster.settle_timeout)}", trouble, hint)
         time.sleep(SETTLE_POLL)

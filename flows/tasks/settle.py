@@ -14,6 +14,7 @@ from flows.core.numbers import SETTLE_POLL
 from flows.core.tables import LOADING, SERVER, loading_trouble
 from flows.core.words import duration
 from flows.errors import APIError, Unreachable, VerificationFailed
+from flows.tasks.clickhouse_log import and_why
 from flows.tasks.look_docker import look_docker
 from flows.tasks.policy import LOOK, told
 
@@ -38,9 +39,10 @@ def settle(cluster: DataFlowCluster) -> Told[Service]:
             return told(Outcome("settle", None, f"{names} healthy in two looks, after {took}"), found)
         if trouble and trouble != seen:
             get_run_logger().info("Not settled yet: %s", trouble)
-        if time.monotonic() - began > cluster.settle_timeout:
+        if (waited := time.monotonic() - began) > cluster.settle_timeout:
             tried = f"waiting {duration(cluster.settle_timeout)} for a healthy service"
             answer = trouble or "healthy in one look only: its containers may keep restarting"
+            answer += and_why(cluster, waited)
             raise VerificationFailed(cluster.server.where, tried, answer, _BY_HAND)
         seen = trouble or identity
         time.sleep(SETTLE_POLL if trouble else cluster.settle_pause)

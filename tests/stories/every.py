@@ -1,5 +1,9 @@
 """The one list of stories; those that share a world stand together."""
 
+from tests.stories.foretelling import (
+    test_a_rehearsal_foretells_the_database_that_an_upgrade_cannot_load,
+    test_a_rehearsal_foretells_the_part_that_an_upgrade_sets_aside,
+)
 from tests.stories.going_back import test_an_upgrade_is_rolled_back_with_proof
 from tests.stories.installing import test_a_bare_host_gets_the_service_and_a_second_run_changes_nothing
 from tests.stories.leaving import (
@@ -7,7 +11,6 @@ from tests.stories.leaving import (
 )
 from tests.stories.meeting import test_a_first_contact_sees_everything_and_changes_nothing
 from tests.stories.rehearsing import (
-    test_a_rehearsal_foretells_the_part_that_an_upgrade_sets_aside,
     test_a_server_without_room_is_told_the_figures,
     test_a_stopped_service_is_rehearsed_from_its_files_and_stays_stopped,
     test_an_upgrade_that_asks_for_a_rehearsal_goes_well_after_one,
@@ -33,6 +36,7 @@ __all__ = [
     "test_a_data_folder_that_is_empty_at_the_start_is_noticed",
     "test_a_first_contact_sees_everything_and_changes_nothing",
     "test_a_recreate_with_a_new_token_keeps_parameters_images_and_calls",
+    "test_a_rehearsal_foretells_the_database_that_an_upgrade_cannot_load",
     "test_a_rehearsal_foretells_the_part_that_an_upgrade_sets_aside",
     "test_a_script_that_is_killed_half_way_is_recovered",
     "test_a_server_without_room_is_told_the_figures",

@@ -24,6 +24,8 @@ from tests.stories.worlds import Wanted, in_world
 TAKING_CALLS: dict[str, Any] = {"installed": "24.8", "live_calls": True}
 REHEARSED = Wanted(shared="rehearsed", **TAKING_CALLS)
 COPIES = "/var/lib/portsip/.dataflow-rehearsal"
+ANCIENT = f"{DATA}/metadata/old.sql"
+ANCIENT_TEXT = "ATTACH DATABASE old\nENGINE = MaterializedMySQL('127.0.0.1:3306', 'pbx', 'pbx', 'none')\n"
 BUSY = "rehearsal.server-busy"  # as the machine of the tests always is
 
 
@@ -146,28 +148,6 @@ def test_an_upgrade_that_asks_for_a_rehearsal_goes_well_after_one(world: World, 
 
 @pytest.mark.matrix
 @in_world(Wanted(**TAKING_CALLS))
-def test_a_rehearsal_foretells_the_part_that_an_upgrade_sets_aside(world: World, cluster: Any) -> None:
-    """24.8 has a damaged part open and says nothing; the rehearsal finds it, and the upgrade then finds the same."""
-    world.wait_for_calls(3)
-    place = oldest_part(world)
-    part = place.name
-    cut(place)
-    run = rehearse(cluster)
-    assert run.ended == "FAILED"
-    for said in ("default.cdr UNREADABLE", part, "broken-on-start"):
-        assert said in run.report, run.report
-    assert remembered(world) == [False]
-    nothing_is_left(world, cluster)
-
-    refused_by(upgrade(cluster, require_rehearsal=7), "upgrade.not-rehearsed", "failed: ")
-    real = upgrade(cluster, on_failure="stop")
-    assert real.ended == "FAILED"
-    for said in ("default.cdr UNREADABLE", part, "broken-on-start"):
-        assert said in real.report, real.report
-
-
-@pytest.mark.matrix
-@in_world(Wanted(**TAKING_CALLS))
 def test_a_stopped_service_is_rehearsed_from_its_files_and_stays_stopped(world: World, cluster: Any) -> None:
     """Its own image tells what is in them, and also which part it could not read itself at its next start."""
     begin(world)
@@ -201,11 +181,9 @@ def test_what_the_new_clickhouse_cannot_load_fails_the_rehearsal_alone(world: Wo
     """A definition that is garbage, a database engine that it does not know: each is named, and the service serves."""
     table = table_folder(world, "agents")
     definition = next(world.server.path(DATA).glob("store/*/*/agents.sql"))
-    old = world.server.path(f"{DATA}/metadata/old.sql")
-    ancient = "ATTACH DATABASE old\nENGINE = MaterializedMySQL('127.0.0.1:3306', 'pbx', 'pbx', 'none')\n"
     for place, text, said in (
         (definition, f"ATTACH TABLE _ UUID '{table.name}'\n(garbage", "agents"),
-        (old, ancient, "MaterializedMySQL"),
+        (world.server.path(ANCIENT), ANCIENT_TEXT, "MaterializedMySQL"),
     ):
         with unnoticed(world, cluster), another(place, text):
             run = rehearse(cluster)
