@@ -82,6 +82,7 @@ class World:
             )
             # Behind the hosts, so that its containers end before the folders they write to go.
             self.engine = stack.enter_context(self._engine())
+            stack.callback(self._tell_unwell)
             self.server.install_docker(self.engine.socket, installed=self.docker_installed)
             self._connect()
             if self.installed:
@@ -90,18 +91,15 @@ class World:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        print(self._unwell(), end="")
         self._stack.close()
 
-    def _unwell(self) -> str:
-        """What every container that should be healthy and is not said last; pytest shows it where a test failed."""
-        said = ""
+    def _tell_unwell(self) -> None:
+        """Print what every container that should be healthy and is not said last; pytest shows it of a failed test."""
         for container in (c for c in self.engine.containers if c.health and c.health.status != "healthy"):
             log = self.server.path(f"{DATA_PATH}/clickhouse/log/clickhouse-server.log")
             lines = [*container.output.decode(errors="replace").splitlines()[-3:], f"the end of {log.name}:"]
             lines += log.read_text(errors="replace").splitlines()[-12:] if log.exists() else []
-            said += f"{container.name} is {container.state()}; it said:\n" + "\n".join(lines) + "\n"
-        return said
+            print(f"{container.name} is {container.state()}; it said:", *lines, sep="\n")
 
     def _engine(self) -> Engine:
         on, rate, asynchronous = self._live
