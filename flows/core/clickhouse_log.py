@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterable
 from datetime import datetime
 
 from flows.core.redact import redact
@@ -22,8 +23,8 @@ def log_command(data_path: str) -> str:
     )
 
 
-def why_it_ended(answer: str, within: float) -> str:
-    """The last reason for which ClickHouse gave up, if that was in the last `within` seconds; else "".
+def why_it_ended(answer: str, within: float, secrets: Iterable[str] = ()) -> str:
+    """The last reason for which ClickHouse gave up, if that was in the last `within` seconds, without secrets; else "".
 
     `answer` is what `log_command` printed. Lines of the log bear the time of the container, whose zone nobody knows:
     how old one is, is told by the last line, which is as old as the file.
@@ -33,7 +34,7 @@ def why_it_ended(answer: str, within: float) -> str:
     for stamp, level, text in reversed(lines):
         if level in ("Error", "Fatal") and text.startswith("Application: "):
             age = int(idle) + (_time(lines[-1][0]) - _time(stamp)).total_seconds()
-            reason = redact(text.removeprefix("Application: "), ()).partition(", Stack trace")[0][:_LONGEST]
+            reason = redact(text.removeprefix("Application: "), secrets).partition(", Stack trace")[0][:_LONGEST]
             return f"ClickHouse gave up {duration(age)} before, as its log says: {reason}" if age <= within else ""
     return ""
 

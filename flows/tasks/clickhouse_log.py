@@ -5,6 +5,7 @@ from __future__ import annotations
 from blocks.cluster import DataFlowCluster
 from flows.core.clickhouse_log import log_command, why_it_ended
 from flows.errors import DataFlowError
+from flows.tasks.secrets import secrets_of
 
 
 def and_why(cluster: DataFlowCluster, within: float) -> str:
@@ -14,7 +15,8 @@ def and_why(cluster: DataFlowCluster, within: float) -> str:
     """
     try:
         with cluster.server.get_client(name="server") as ssh:
-            said = why_it_ended(ssh.run(log_command(cluster.data_path), sudo=True).stdout, within)
+            answer = ssh.run(log_command(cluster.data_path), sudo=True)
+        said = why_it_ended(answer.stdout, within, secrets_of(cluster))
     except DataFlowError:
         return ""
     return f"; {said}" if said else ""

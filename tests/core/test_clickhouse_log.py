@@ -56,6 +56,7 @@ def test_a_reason_is_short_and_holds_no_password() -> None:
     told = why_it_ended(printed(0, GAVE_UP.replace(REASON, "cannot sign in with password=hunter2")), within=60)
     assert "hunter2" not in told
     assert "cannot sign in" in told
+    assert "Unknown" not in why_it_ended(printed(0, GAVE_UP), within=60, secrets=["Unknown database"])
 
 
 def test_a_data_path_with_a_blank_is_one_word() -> None:
